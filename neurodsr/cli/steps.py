@@ -1,0 +1,106 @@
+"""`neurodsr ingest`, `train`, `evaluate` and `report`: the steps of a run, one at a time."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import click
+
+from neurodsr.cli.options import (
+    PATH,
+    config_argument,
+    config_root,
+    force_option,
+    out_option,
+    resume_option,
+    set_option,
+    workers_option,
+)
+from neurodsr.cli.output import print_text, require_free
+from neurodsr.cli.progress import show_progress
+from neurodsr.load_config import load_config
+
+
+@click.command()
+@config_argument
+@out_option
+@set_option
+@force_option
+def ingest(config: Path, out: Path, sets: tuple[str, ...], force: bool) -> None:
+    """Read a recording file and put all streams on one clock."""
+    resolved = load_config(config, sets=sets)
+    require_free(out, force=force)
+    from neurodsr.data.store import save_recording
+    from neurodsr.ingest.ingest import ingest as read_file
+
+    with show_progress() as progress:
+        recording = read_file(resolved, root=config_root(config), progress=progress)
+    save_recording(recording, out, force=force)
+    print_text(str(out))
+
+
+@click.command()
+@config_argument
+@click.argument("recording", type=PATH)
+@out_option
+@set_option
+@resume_option
+@workers_option
+@force_option
+def train(
+    config: Path,
+    recording: Path,
+    out: Path,
+    sets: tuple[str, ...],
+    resume: bool,
+    n_workers: int,
+    force: bool,
+) -> None:
+    """Train an ensemble on an ingested recording.
+
+    Checkpoints lie in OUT.work meanwhile; --resume goes on from them.
+    """
+    resolved = load_config(config, sets=sets)
+    require_free(out, force=force)
+    from neurodsr.data.store import open_recording
+    from neurodsr.training.train import train as fit
+
+    opened, work = open_recording(recording), out.with_name(f"{out.name}.work")
+    with show_progress() as progress:
+        surrogate = fit(
+            opened, resolved, work=work, resume=resume, n_workers=n_workers, progress=progress
+        )
+    surrogate.save(out, force=force)
+    shutil.rmtree(work)
+    print_text(str(out))
+
+
+@click.command()
+@click.argument("surrogate", type=PATH)
+@click.argument("recording", type=PATH)
+@out_option
+@force_option
+def evaluate(surrogate: Path, recording: Path, out: Path, force: bool) -> None:
+    """Judge a surrogate against its recording."""
+    require_free(out, force=force)
+    from neurodsr.data.store import open_recording
+    from neurodsr.evaluation.evaluate import evaluate as judge
+    from neurodsr.evaluation.store import save_evaluation
+    from neurodsr.surrogate import load_surrogate
+
+    loaded, opened = load_surrogate(surrogate), open_recording(recording)
+    with show_progress() as progress:
+        evaluation, arrays = judge(loaded, opened, progress=progress)
+    save_evaluation(evaluation, arrays, out, force=force)
+    print_text(str(out))
+
+
+@click.command()
+@click.argument("run", type=PATH)
+@click.option("-o", "out", type=PATH, help="The page; default: report.html in the run's folder.")
+def report(run: Path, out: Path | None) -> None:
+    """Write the report of a finished run again."""
+    from neurodsr.report.write import report_folder
+
+    print_text(str(report_folder(run, out)))

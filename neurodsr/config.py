@@ -1,0 +1,42 @@
+"""The base of every configuration object: frozen, strict, nothing unknown, nothing infinite."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Config(BaseModel):
+    """A frozen value object whose fields carry a description and a unit.
+
+    Unknown keys, NaN, infinity and silent type coercion are refused, so that a typo or a
+    string where a number belongs is an error and not a default.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_default=True
+    )
+
+    @classmethod
+    def from_plain(cls, data: Any) -> Self:
+        """Build from plain JSON-like data (dicts, lists, numbers, strings).
+
+        Validated in JSON mode, where strictness still lets a list become a tuple.
+        """
+        return cls.model_validate_json(json.dumps(data))
+
+    def to_plain(self) -> dict[str, Any]:
+        """The same object as plain JSON-like data."""
+        return self.model_dump(mode="json")
+
+
+def differing_keys(a: Any, b: Any, *, key: str = "") -> list[str]:
+    """Dotted names at which two plain JSON-like values differ, sorted."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        found = []
+        for name in sorted(a.keys() | b.keys()):
+            found += differing_keys(a.get(name), b.get(name), key=f"{key}.{name}".lstrip("."))
+        return found
+    return [] if a == b else [key]

@@ -1,0 +1,1 @@
+"""The one clock, streams, channels, and the recording that holds them, in memory and on disk."""

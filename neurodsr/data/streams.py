@@ -1,0 +1,89 @@
+"""The raw kinds that sources give (events, series, intervals) and the stream they become."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+
+from neurodsr.data.channels import Channels
+
+
+class Intervals(NamedTuple):
+    """Stretches of time [start, stop), s; `values` are the table's other columns, if any."""
+
+    starts: Float[np.ndarray, " interval"]
+    stops: Float[np.ndarray, " interval"]
+    columns: dict[str, np.ndarray]
+
+
+class Events(NamedTuple):
+    """Points in time of many channels, stored flat: spikes, licks, pulses.
+
+    Channel c owns `times[offsets[c]:offsets[c + 1]]`, sorted, in s. `observed[c]` lists the
+    stretches in which channel c was watched, shape (interval, 2); None where the file is silent.
+    """
+
+    times: Float[np.ndarray, " event"]
+    offsets: Int[np.ndarray, " channels_plus_1"]
+    channels: Channels
+    observed: tuple[Float[np.ndarray, "interval 2"], ...] | None
+    notes: tuple[str, ...] = ()
+
+
+class Series(NamedTuple):
+    """Samples of a continuous signal: `values` [sample, channel] may be lazy, `times` in s.
+
+    `valid` [sample, channel] is False where the file holds no number (NaN, lost tracking).
+    """
+
+    values: Float[np.ndarray, "sample channel"]
+    valid: Bool[np.ndarray, "sample channel"]
+    times: Float[np.ndarray, " sample"]
+    channels: Channels
+    unit: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One modality on the grid.
+
+    Parameters
+    ----------
+    values
+        Shape (time, channel); 0 where `mask` is False. A lazy array (zarr) is welcome.
+    mask
+        Shape (time, channel), True where something was observed.
+    channels
+        What is known of each channel.
+    unit
+        Physical unit of the values as the file spells it; "count" for counts.
+    notes
+        What loading repaired or dropped, in the reader's words.
+    """
+
+    values: Shaped[Any, "time channel"]
+    mask: Bool[Any, "time channel"]
+    channels: Channels
+    unit: str
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.values.shape != self.mask.shape or self.values.shape[1:] != (len(self.channels),):
+            raise AssertionError(
+                f"values {self.values.shape}, mask {self.mask.shape}, "
+                f"{len(self.channels)} channels do not belong together"
+            )
+
+    @property
+    def n_bins(self) -> int:
+        """Number of bins on the grid."""
+        return self.values.shape[0]
+
+    @property
+    def n_channels(self) -> int:
+        """Number of recorded dimensions."""
+        return self.values.shape[1]

@@ -1,0 +1,83 @@
+"""Spike counts of sorted units, with a Poisson observation model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import Field
+
+from neurodsr.data.streams import Stream
+from neurodsr.errors import DataError
+from neurodsr.modalities.base import Modality
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+    from torch import Tensor
+    from torch.distributions import Distribution
+
+    from neurodsr.data.channels import Channels
+    from neurodsr.data.time import TimeGrid
+    from neurodsr.modalities.poisson import PoissonDecoder
+    from neurodsr.sources.base import Source
+
+
+class Spikes(Modality):
+    """Spikes of a units table, counted in bins; bins outside a unit's observation are masked."""
+
+    kind: Literal["spikes"] = Field("spikes", description="Spike counts of sorted units.")
+    path: str = Field("units", description="The units table in the file.")
+
+    def load(self, source: Source, grid: TimeGrid) -> Stream:
+        """Count the spikes of every unit in every bin.
+
+        Raises
+        ------
+        DataError
+            No spike lies on the grid.
+        """
+        events = source.events(self.path)
+        counts, mask = grid.count(events), grid.observed(events)
+        if not (counts * mask).any():
+            raise DataError(
+                f"no spikes of {len(events.channels)} units between {grid.start:g} s and "
+                f"{grid.stop:g} s",
+                where=f"{source.path}:/{self.path}",
+                fix="check grid.start and grid.stop against what `neurodsr inspect` prints",
+            )
+        notes = events.notes
+        if events.observed is None:
+            notes += ("no obs_intervals in the file: every unit counts as observed throughout",)
+        return Stream(
+            np.where(mask, counts, 0).astype(np.float32), mask, events.channels, "count", notes
+        )
+
+    def build_decoder(
+        self, channels: Channels, latent_dim: int, *, bin_width: float
+    ) -> PoissonDecoder:
+        """Poisson counts with a log-linear rate."""
+        from neurodsr.modalities.poisson import PoissonDecoder
+
+        return PoissonDecoder(len(channels), latent_dim)
+
+    def score(
+        self,
+        predicted: Distribution,
+        x: Float[Tensor, "*batch time channel"],
+        mask: Bool[Tensor, "*batch time channel"],
+        null: Distribution,
+    ) -> dict[str, float]:
+        r"""Bits per spike: log-likelihood gain over the constant rate, per spike, in bits.
+
+        $(\mathcal L - \mathcal L_\text{constant rate}) / (n_\text{spikes} \ln 2)$
+
+        References
+        ----------
+        Pei et al. 2021, Neural Latents Benchmark (bits per spike).
+        """
+        gain = ((predicted.log_prob(x) - null.log_prob(x)) * mask).sum()
+        n_spikes = (x * mask).sum().clamp_min(1)
+        return {
+            "bits_per_spike": (gain / n_spikes / np.log(2)).item(),
+            "log_likelihood": ((predicted.log_prob(x) * mask).sum() / mask.sum()).item(),
+        }

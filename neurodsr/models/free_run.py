@@ -1,0 +1,76 @@
+"""The model on its own: long free runs, and what the instruments would have seen of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Distribution
+
+from neurodsr.kernels.pwl import PiecewiseLinearMap
+from neurodsr.kernels.scan import scan
+from neurodsr.models.observation import ObservationModel, Observed
+
+
+@torch.no_grad()
+def free_run(
+    pwl: PiecewiseLinearMap,
+    z0: Float[Tensor, "*member start latent"],
+    n_bins: int,
+    *,
+    keep: int | None = None,
+    chunk: int = 5000,
+) -> Float[Tensor, "*member start kept latent"]:
+    """Free orbits from many starts; only the last `keep` bins are held in memory.
+
+    Parameters
+    ----------
+    pwl
+        The map, or a stack of members.
+    z0
+        Starting states.
+    n_bins
+        Length of the run.
+    keep
+        Bins returned, from the end; default: all.
+    """
+    keep = n_bins if keep is None else min(keep, n_bins)
+    z, pieces, left = z0, [], n_bins
+    while left:
+        piece = scan(pwl, z, n_steps=min(chunk, left))
+        left -= piece.shape[-2]
+        z = piece[..., -1, :].contiguous()
+        surplus = max(0, piece.shape[-2] + left - keep)
+        if surplus < piece.shape[-2]:
+            pieces.append(piece[..., surplus:, :].contiguous())
+    return torch.cat(pieces, dim=-2)
+
+
+def draw(p: Distribution, *, seed: int) -> Tensor:
+    """A sample of a distribution, a pure function of the seed; global random state is untouched."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return p.sample()
+
+
+@torch.no_grad()
+def simulate_streams(
+    model: ObservationModel,
+    z: Float[Tensor, "time latent"],
+    masks: Mapping[str, Tensor],
+    *,
+    seed: int,
+) -> dict[str, Observed]:
+    """What the instruments would record along a latent path, with the recording's own gaps.
+
+    `masks` [time, channel] of each stream are repeated to the length of the path.
+    """
+    simulated = {}
+    for i, name in enumerate(model.names):
+        values = draw(model.decoder(name)(z), seed=seed + i).to(z.dtype)
+        mask = masks[name]
+        mask = mask.repeat(-(-len(z) // len(mask)), 1)[: len(z)]
+        simulated[name] = Observed(values * mask, mask)
+    return simulated

@@ -1,0 +1,162 @@
+"""RunConfig: one YAML file says everything about a run; each part is a frozen model of its own."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SerializeAsAny
+from pydantic_core import PydanticCustomError
+
+from neurodsr.config import Config
+from neurodsr.errors import ConfigError
+from neurodsr.modalities.base import Modality
+from neurodsr.modalities.registry import load_modality
+
+
+def _resolve(value: Any) -> Any:
+    """The modality a stream's kind names, built from its fields.
+
+    A ValidationError of the modality passes through pydantic with its own paths, so that a wrong
+    field of a plug-in is located like any other.
+    """
+    if not isinstance(value, dict):
+        return value
+    if "kind" not in value:
+        raise PydanticCustomError("missing_kind", "a stream needs a kind")
+    kind = str(value["kind"])
+    try:
+        modality = load_modality(kind)
+    except ConfigError as error:
+        raise PydanticCustomError(
+            "unknown_kind", "{what} ({fix})", {"what": error.what, "fix": error.fix}
+        ) from error
+    plain = {**value, "kind": kind.rpartition(":")[2]}
+    return modality.model_validate_json(json.dumps(plain))
+
+
+AnyModality = Annotated[SerializeAsAny[Modality], BeforeValidator(_resolve)]
+
+
+class GridConfig(Config):
+    """The clock that all streams share."""
+
+    bin_width: float = Field(gt=0, description="Width of a bin, s.")
+    start: float | None = Field(
+        None, description="First time used, s on the file's clock; default: where streams overlap."
+    )
+    stop: float | None = Field(
+        None, description="Last time used, s on the file's clock; default: where streams overlap."
+    )
+
+
+class SplitConfig(Config):
+    """Contiguous held-out stretches at the end of the recording, as fractions of its bins."""
+
+    validation: float = Field(
+        0.1, gt=0, lt=0.5, description="Fraction that ranks encoders and members, before the test."
+    )
+    test: float = Field(0.2, gt=0, lt=0.5, description="Fraction at the end, only read to judge.")
+
+
+class DynamicsConfig(Config):
+    """The latent map and how it is trained (the dynamics stage)."""
+
+    family: Literal["clipped-shallow"] = Field(
+        "clipped-shallow", description="Member of the piecewise-linear family."
+    )
+    latent_dim: int = Field(3, ge=1, le=512, description="Dimension of the latent state.")
+    hidden_dim: int = Field(100, ge=1, le=4096, description="Hidden ReLUs of the map.")
+    n_steps: int = Field(6000, ge=1, description="Optimization steps.")
+    window: int = Field(100, ge=2, description="Length of a training window, bins.")
+    batch_size: int = Field(32, ge=1, description="Windows a step and member.")
+    learning_rate: tuple[float, float] = Field(
+        (5e-3, 1e-4), description="First and last learning rate, exponential between."
+    )
+    alphas: tuple[float, ...] = Field(
+        (0.15, 0.1),
+        min_length=1,
+        description="Final strengths of generalized teacher forcing, 0 (none) to 1 (full); "
+        "members take them in turn.",
+    )
+    alpha_start: float | None = Field(
+        0.5,
+        description="Forcing strength at the first step, annealed geometrically to the member's "
+        "alpha over the first 70 % of the steps; null: constant.",
+    )
+    weight_decay: float = Field(
+        1e-5, ge=0, description="Penalty on the squared weights W1 and W2, relative to the loss."
+    )
+    teacher_noise: float = Field(
+        0.0, ge=0, description="Gaussian noise on the forcing signal, in sd of the latent."
+    )
+
+
+class EncoderConfig(Config):
+    """The masked encoder and the decoders (the observation stage)."""
+
+    width: int = Field(16, ge=1, description="Hidden channels of each stream's encoder.")
+    kernel: int = Field(21, ge=1, description="Length of both temporal convolutions, bins.")
+    n_steps: int = Field(8000, ge=1, description="Optimization steps.")
+    window: int = Field(100, ge=3, description="Length of a training window, bins.")
+    batch_size: int = Field(16, ge=1, description="Windows a step.")
+    learning_rate: tuple[float, float] = Field(
+        (5e-3, 1e-4), description="First and last learning rate, exponential between."
+    )
+    drop_bins: float = Field(
+        0.3, gt=0, lt=1, description="Probability that a bin of a stream is hidden and scored."
+    )
+    drop_streams: float = Field(
+        0.1, ge=0, lt=1, description="Probability that a whole stream of a window is hidden."
+    )
+    smoothness: float = Field(
+        1.0,
+        ge=0,
+        description="Weight of the squared second difference of the latent path, relative to its "
+        "variance.",
+    )
+
+
+class EnsembleConfig(Config):
+    """How many encoders and maps are trained, and how members are found alive."""
+
+    n_encoders: int = Field(
+        2, ge=1, le=64, description="Encoders trained; kept by held-out masked likelihood."
+    )
+    n_kept: int = Field(1, ge=1, le=64, description="Encoders kept.")
+    n_members: int = Field(8, ge=1, le=256, description="Maps trained on each kept encoder.")
+    n_starts: int = Field(32, ge=1, description="Starts of the free runs that find dead members.")
+    n_bins: int = Field(100_000, ge=1000, description="Length of those free runs, bins.")
+
+
+class TruthConfig(Config):
+    """What is known of a simulated recording, used to judge and never to train."""
+
+    path: str = Field(description="Series of the true state during the recording.")
+    reference: str = Field(description="Series of a long independent orbit of the same system.")
+    exponent: float = Field(description="Largest Lyapunov exponent of the system, 1/s.")
+
+
+class RunConfig(Config):
+    """Everything about a run: the file, its streams, the clock, the model, the seed."""
+
+    schema_version: Literal[1] = Field(description="Version of this configuration format.")
+    file: str = Field(description="The recording, relative to this configuration file.")
+    grid: GridConfig = Field(description="The clock that all streams share.")
+    streams: dict[str, AnyModality] = Field(
+        min_length=1, description="The streams, by the lab's own names."
+    )
+    split: SplitConfig = Field(default_factory=SplitConfig, description="Held-out stretches.")
+    encoder: EncoderConfig = Field(
+        default_factory=EncoderConfig, description="Encoder and decoders."
+    )
+    dynamics: DynamicsConfig = Field(
+        default_factory=DynamicsConfig, description="The latent map and its training."
+    )
+    ensemble: EnsembleConfig = Field(
+        default_factory=EnsembleConfig, description="Seeds, members and free runs."
+    )
+    truth: TruthConfig | None = Field(
+        None, description="What is known of a simulated recording; default: nothing."
+    )
+    seed: int = Field(0, ge=0, description="Seed that every random number derives from.")

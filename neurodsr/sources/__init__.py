@@ -1,0 +1,1 @@
+"""Recordings on disk, opened safely and read as events, series and intervals."""

@@ -1,0 +1,91 @@
+"""The contract of an opened file: what it holds, as events, series, intervals and anatomy."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, Self
+
+from neurodsr.data.streams import Events, Intervals, Series
+
+
+@dataclass(frozen=True)
+class StreamEntry:
+    """One thing in a file that could become a stream.
+
+    `kind` is the raw kind; `start`, `stop` in s; `rate` in Hz, 0 where irregular or of events;
+    `problems` are graded sentences such as "warning: 3 duplicate timestamps".
+    """
+
+    path: str
+    kind: Literal["events", "series", "intervals"]
+    neurodata_type: str
+    n_channels: int
+    n_samples: int
+    start: float
+    stop: float
+    rate: float
+    unit: str
+    description: str
+    regions: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SessionInfo:
+    """Who and when a file is about; "" where it does not say. `started` is an ISO 8601 time.
+
+    `warnings` hold what the reader of the format said while opening the file.
+    """
+
+    identifier: str = ""
+    started: str = ""
+    subject: str = ""
+    species: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+class Source(ABC):
+    """An opened file, a context manager; it knows formats and nothing of statistics.
+
+    A path that is not in the file raises `DataError` naming the nearest ones that are.
+    """
+
+    path: str
+
+    @abstractmethod
+    def list_streams(self) -> list[StreamEntry]:
+        """Everything in the file that could become a stream, in the file's order."""
+
+    @abstractmethod
+    def events(self, path: str) -> Events:
+        """Points in time of many channels, such as the spike times of a units table."""
+
+    @abstractmethod
+    def series(self, path: str) -> Series:
+        """A sampled signal with its times, conversion applied."""
+
+    @abstractmethod
+    def intervals(self, path: str) -> Intervals:
+        """A table of stretches of time with its columns, such as trials."""
+
+    def session(self) -> SessionInfo:
+        """Who and when the file is about; an optional hook, the default knows nothing."""
+        return SessionInfo()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the file."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

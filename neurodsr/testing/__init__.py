@@ -1,0 +1,1 @@
+"""What tests and demos stand on: simulated sessions whose truth is known."""

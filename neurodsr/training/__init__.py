@@ -1,0 +1,1 @@
+"""Training: the observation stage, the dynamics stage, and the ensemble over both."""

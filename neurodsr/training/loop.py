@@ -1,0 +1,143 @@
+"""The training loop: a pure function of the step number, guarded, resumable bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+
+import torch
+from torch import Tensor, nn
+
+from neurodsr.errors import NumericalError
+from neurodsr.training.checkpoint import load_checkpoint, save_checkpoint
+from neurodsr.training.state import TrainingState
+
+SNAPSHOT_STEPS = 200  # a run goes back to a multiple of this, so resuming changes no bit
+SECONDS_BETWEEN_CHECKPOINTS = 5.0
+MAX_ROLLBACKS = 3
+
+
+class StopRequestedError(Exception):
+    """Raised inside the loop after a stop was asked for and a checkpoint saved."""
+
+
+@dataclass
+class Task:
+    """One thing to optimize.
+
+    Parameters
+    ----------
+    name
+        For messages and folders.
+    module
+        Its parameters are optimized.
+    loss
+        Loss at step k; a pure function of k and the parameters.
+    clip
+        Scales the gradients of the given parameters in place.
+    n_steps
+        Steps in all.
+    learning_rate
+        First and last, exponential between.
+    """
+
+    name: str
+    module: nn.Module
+    loss: Callable[[int], Tensor]
+    clip: Callable[[list[Tensor]], None]
+    n_steps: int
+    learning_rate: tuple[float, float]
+
+
+@dataclass
+class Watch:
+    """How the loop is seen and stopped from outside."""
+
+    progress: Callable[[int], None] = field(default=lambda step: None)
+    stop: Callable[[], bool] = field(default=lambda: False)
+
+
+def run_task(task: Task, folder: Path | None, watch: Watch) -> dict[str, list[float]]:
+    """Optimize a task from its newest checkpoint in `folder`, or from the start.
+
+    A loss or gradient that is not finite takes the run back to the last snapshot with half the
+    learning rate, three times at most.
+
+    Returns
+    -------
+    History: "step" and the mean "loss" since the entry before.
+
+    Raises
+    ------
+    NumericalError
+        The loss stayed non-finite.
+    StopRequestedError
+        `watch.stop` became true; a checkpoint lies in the folder.
+    """
+    state = TrainingState.start(task.module, task.learning_rate)
+    if folder is not None and (found := load_checkpoint(folder)) is not None:
+        state.restore(*found)
+    snapshot, saved_at = state.capture(), monotonic()
+    while state.step < task.n_steps:
+        if watch.stop():
+            if folder is not None:
+                save_checkpoint(folder, *snapshot)
+            raise StopRequestedError(task.name)
+        if not _advance(task, state):
+            _roll_back(task, state, snapshot)
+        if state.step % SNAPSHOT_STEPS == 0 and state.step > snapshot[0]["step"]:
+            snapshot = state.capture()
+            watch.progress(state.step)
+            if folder is not None and monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
+                save_checkpoint(folder, *snapshot)
+                saved_at = monotonic()
+    return state.history
+
+
+def _advance(task: Task, state: TrainingState) -> bool:
+    """One step; False where the loss or a gradient is not finite, with nothing changed."""
+    loss = task.loss(state.step)
+    state.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    task.clip(state.parameters)
+    finite = loss.isfinite() & torch.stack([p.grad.isfinite().all() for p in state.parameters]).all()
+    if not finite:
+        return False
+    state.apply(loss.item(), task.n_steps)
+    return True
+
+
+def _roll_back(task: Task, state: TrainingState, snapshot: tuple[dict, dict[str, Tensor]]) -> None:
+    rollbacks, scale = state.rollbacks + 1, state.rate_scale / 2
+    if rollbacks > MAX_ROLLBACKS:
+        raise NumericalError(
+            f"the loss of {task.name} is not finite at step {state.step}, also after "
+            f"{MAX_ROLLBACKS} returns with half the learning rate",
+            fix="lower the learning_rate, or look for extreme values in the data with "
+            "`neurodsr inspect`",
+        )
+    state.restore(*snapshot)
+    state.rollbacks, state.rate_scale = rollbacks, scale
+
+
+def clip_together(max_norm: float) -> Callable[[list[Tensor]], None]:
+    """Clip the norm of all gradients taken together."""
+
+    def clip(parameters: list[Tensor]) -> None:
+        nn.utils.clip_grad_norm_(parameters, max_norm)
+
+    return clip
+
+
+def clip_members(max_norm: float) -> Callable[[list[Tensor]], None]:
+    """Clip each member's gradients by that member's own norm (members are the first axis)."""
+
+    def clip(parameters: list[Tensor]) -> None:
+        squares = torch.stack([p.grad.flatten(1).pow(2).sum(1) for p in parameters]).sum(0)
+        factor = (max_norm / (squares.sqrt() + 1e-6)).clamp(max=1.0)
+        for p in parameters:
+            p.grad.mul_(factor.view(-1, *[1] * (p.grad.ndim - 1)))
+
+    return clip

@@ -1,0 +1,79 @@
+"""Everything that a training loop carries from one step to the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+HISTORY_STEPS = 50
+
+
+@dataclass
+class TrainingState:
+    """Parameters, optimizer, step number and history of one task.
+
+    `rate_scale` and `rollbacks` belong to the divergence guard.
+    """
+
+    module: nn.Module
+    parameters: list[Tensor]
+    optimizer: torch.optim.Optimizer
+    learning_rate: tuple[float, float]
+    step: int = 0
+    rate_scale: float = 1.0
+    rollbacks: int = 0
+    running: float = 0.0
+    history: dict[str, list[float]] = field(default_factory=lambda: {"step": [], "loss": []})
+
+    @classmethod
+    def start(cls, module: nn.Module, learning_rate: tuple[float, float]) -> Self:
+        """The state before the first step, with a RAdam optimizer."""
+        parameters = [p for p in module.parameters() if p.requires_grad]
+        optimizer = torch.optim.RAdam(parameters, lr=learning_rate[0])
+        return cls(module, parameters, optimizer, learning_rate)
+
+    def apply(self, loss: float, n_steps: int) -> None:
+        """Take the optimizer's step at this step's learning rate, and note the loss."""
+        first, last = self.learning_rate
+        rate = first * (last / first) ** (self.step / n_steps) * self.rate_scale
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.step += 1
+        self.running += loss
+        if self.step % HISTORY_STEPS == 0:
+            self.history["step"].append(self.step)
+            self.history["loss"].append(self.running / HISTORY_STEPS)
+            self.running = 0.0
+
+    def capture(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """A copy of everything: JSON-able facts and tensors."""
+        facts = {
+            "step": self.step,
+            "rate_scale": self.rate_scale,
+            "rollbacks": self.rollbacks,
+            "running": self.running,
+            "history": {k: list(v) for k, v in self.history.items()},
+        }
+        tensors = {f"module/{k}": v.clone() for k, v in self.module.state_dict().items()}
+        for i, p in enumerate(self.parameters):
+            for name, value in self.optimizer.state.get(p, {}).items():
+                tensors[f"optimizer/{i}/{name}"] = value.clone()
+        return facts, tensors
+
+    def restore(self, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        """Go back to a captured state."""
+        self.step, self.running = facts["step"], facts["running"]
+        self.rate_scale, self.rollbacks = facts["rate_scale"], facts["rollbacks"]
+        self.history = {k: list(v) for k, v in facts["history"].items()}
+        self.module.load_state_dict(
+            {k.removeprefix("module/"): v for k, v in tensors.items() if k.startswith("module/")}
+        )
+        self.optimizer.state.clear()
+        for key, value in tensors.items():
+            if key.startswith("optimizer/"):
+                _, i, name = key.split("/")
+                self.optimizer.state[self.parameters[int(i)]][name] = value.clone()

@@ -1,0 +1,137 @@
+"""Run jobs in several processes of one thread each, with one progress and one way to stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from queue import Empty, Queue
+from typing import Any
+
+from neurodsr import errors
+from neurodsr.errors import NeurodsrError, ResourceError
+from neurodsr.training.jobs import Job, run_job
+from neurodsr.training.loop import Watch
+from neurodsr.training.workspace import Workspace
+
+Progress = Callable[[str, int, int], None]
+SECONDS_TO_STOP = 25.0
+
+
+class Pool:
+    """A few training processes on one workspace; with one process, the caller's own.
+
+    A context manager: leaving it stops the processes, each after saving a checkpoint.
+    """
+
+    def __init__(self, workspace: Workspace, n_workers: int, progress: Progress) -> None:
+        self._workspace, self._progress = workspace, progress
+        self._n_workers = n_workers
+        self._processes: list[subprocess.Popen[str]] = []
+        self._messages: Queue[tuple[int, dict[str, Any] | None]] = Queue()
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes:
+            process.terminate()
+            process.stdin.close()
+        for process in self._processes:
+            try:
+                process.wait(SECONDS_TO_STOP)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def run(self, stage: str, jobs: list[Job]) -> None:
+        """Run all jobs; the progress of a stage counts optimization steps.
+
+        Raises
+        ------
+        NeurodsrError
+            What a job raised.
+        ResourceError
+            A process died, killed from outside or for memory.
+        """
+        steps = dict.fromkeys((job.name for job in jobs), 0)
+        total = sum(job.n_steps(self._workspace) for job in jobs)
+
+        def tell(name: str, step: int) -> None:
+            steps[name] = step
+            self._progress(stage, sum(steps.values()), total)
+
+        self._progress(stage, 0, total)
+        if self._n_workers == 1:
+            for job in jobs:
+                run_job(self._workspace, job, Watch(lambda k, name=job.name: tell(name, k)))
+        else:
+            self._serve(jobs, tell)
+        self._progress(stage, total, total)
+
+    def _serve(self, jobs: list[Job], tell: Callable[[str, int], None]) -> None:
+        waiting, running = list(jobs), {}
+        while len(self._processes) < min(self._n_workers, len(jobs)):
+            self._start()
+        for i in range(len(self._processes)):
+            self._hand_out(i, waiting, running)
+        while running:
+            try:
+                i, message = self._messages.get(timeout=1.0)
+            except Empty:
+                continue
+            if message is None:
+                raise self._death(i)
+            if "error" in message:
+                kind, what, where, fix = message["error"]
+                raise getattr(errors, kind, NeurodsrError)(what, where=where, fix=fix)
+            if "step" in message:
+                tell(message["job"], message["step"])
+            if "done" in message:
+                tell(message["job"], running.pop(i).n_steps(self._workspace))
+                self._hand_out(i, waiting, running)
+
+    def _hand_out(self, i: int, waiting: list[Job], running: dict[int, Job]) -> None:
+        if waiting:
+            running[i] = waiting.pop(0)
+            self._processes[i].stdin.write(json.dumps(running[i].to_plain()) + "\n")
+            self._processes[i].stdin.flush()
+
+    def _start(self) -> None:
+        """Start one process and a thread that forwards what it says."""
+        command = [sys.executable, "-m", "neurodsr.training.worker", str(self._workspace.path)]
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | threads,
+        )
+        self._processes.append(process)
+        listener = threading.Thread(
+            target=self._listen, args=(len(self._processes) - 1, process), daemon=True
+        )
+        listener.start()
+
+    def _listen(self, i: int, process: subprocess.Popen[str]) -> None:
+        for line in process.stdout:
+            self._messages.put((i, json.loads(line)))
+        self._messages.put((i, None))
+
+    def _death(self, i: int) -> NeurodsrError:
+        code = self._processes[i].wait()
+        if code > 0:
+            return NeurodsrError(
+                f"training process {i} failed; its traceback is above",
+                where=str(self._workspace.path),
+                fix="report it with the traceback; a rerun with --resume goes on",
+            )
+        return ResourceError(
+            f"training process {i} was killed by signal {-code}",
+            where=str(self._workspace.path),
+            fix="if memory ran out use fewer --workers; then run again with --resume",
+        )

@@ -1,0 +1,77 @@
+"""Channels that say nothing are dropped and named; segments end where nothing is observed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neurodsr.data.channels import Channels
+from neurodsr.data.streams import Stream
+from neurodsr.data.time import TimeGrid
+from neurodsr.errors import DataError
+from neurodsr.ingest.clean import drop_channels, observed_segments
+
+
+def test_silent_constant_and_unobserved_channels_are_dropped_and_named(make_stream):
+    stream = make_stream([0, 0, 0], [1, 0, 2], [2, 2, 2], [None, None, None], unit="count")
+    kept, notes = drop_channels(stream, name="units")
+    assert kept.channels.ids == ("c1",)
+    assert kept.values[:, 0].tolist() == [1, 0, 2]
+    assert notes == (
+        "1 channels were dropped, never observed on the grid: c3",
+        "1 channels were dropped, silent: c0",
+        "1 channels were dropped, constant: c2",
+    )
+
+
+def test_only_observed_values_decide_whether_a_channel_varies(make_stream):
+    kept, notes = drop_channels(make_stream([3, None, 3], [3, 4, None]), name="position")
+    assert kept.channels.ids == ("c1",)
+    assert "constant: c0" in notes[0]
+
+
+def test_a_stream_whose_channels_all_vary_is_kept_as_it_is(make_stream):
+    stream = make_stream([1, 2], [3, 4])
+    assert drop_channels(stream, name="position") == (stream, ())
+
+
+def test_a_stream_without_channels_left_is_refused(make_stream):
+    with pytest.raises(DataError, match=r"silent: c0\n  fix: choose another stretch") as caught:
+        drop_channels(make_stream([0, 0], unit="count"), name="units")
+    assert caught.value.exit_code == 3
+    assert "'units'" in caught.value.where
+
+
+def test_one_empty_bin_does_not_split_a_segment_and_two_do(make_stream):
+    grid = TimeGrid(start=10.0, bin_width=0.5, n_bins=8)
+    stream = make_stream([1, 2, None, 4, None, None, 7, None])
+    segments = observed_segments(grid, [stream])
+    assert segments.starts.tolist() == [10.0, 13.0]
+    assert segments.stops.tolist() == [12.0, 13.5]
+
+
+def test_one_stream_is_enough_to_observe_a_bin(make_stream):
+    grid = TimeGrid(start=0.0, bin_width=1.0, n_bins=4)
+    streams = [make_stream([1, None, None, None]), make_stream([None, 2, 3, 4])]
+    segments = observed_segments(grid, streams)
+    assert (segments.starts.tolist(), segments.stops.tolist()) == ([0], [4])
+
+
+def test_nothing_observed_at_all_is_refused(make_stream):
+    grid = TimeGrid(start=0.0, bin_width=1.0, n_bins=2)
+    with pytest.raises(DataError, match=r"fix: choose another stretch with grid\.start"):
+        observed_segments(grid, [make_stream([None, None])])
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=40).filter(any))
+def test_segments_cover_all_observed_bins_and_lie_more_than_a_bin_apart(seen):
+    mask = np.array(seen)[:, None]
+    stream = Stream(np.zeros(mask.shape), mask, Channels(("a",)), "m")
+    grid = TimeGrid(start=0.0, bin_width=1.0, n_bins=len(seen))
+    segments = observed_segments(grid, [stream])
+    assert grid.inside(segments)[mask[:, 0]].all()
+    assert np.all(segments.starts[1:] - segments.stops[:-1] > 1)
+    edges = np.concatenate([segments.starts, segments.stops - 1]).astype(int)
+    assert mask[edges, 0].all()
