@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Self
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
+
+AnyConfig = TypeVar("AnyConfig", bound="Config")
 
 
 class Config(BaseModel):
@@ -20,7 +22,7 @@ class Config(BaseModel):
     )
 
     @classmethod
-    def from_plain(cls, data: Any) -> Self:
+    def from_plain(cls: type[AnyConfig], data: Any) -> AnyConfig:
         """Build from plain JSON-like data (dicts, lists, numbers, strings).
 
         Validated in JSON mode, where strictness still lets a list become a tuple.

@@ -1,1 +1,1 @@
-"""The shell: parse, call one function, print."""
+"""The command line: each command parses its options, calls one function, and prints."""

@@ -71,6 +71,7 @@ def validate(path: Path, deep: bool, as_json: bool) -> int:
     if as_json:
         print_json("validate", found.to_plain())
     else:
-        print_table(finding_table(found))
+        if found.findings:
+            print_table(finding_table(found))
         print_text(f"{path}: {found.kind}, {'valid' if found.exit_code == 0 else 'not valid'}")
     return found.exit_code

@@ -19,6 +19,7 @@ from neurodsr.cli.options import (
 )
 from neurodsr.cli.output import print_text, require_free
 from neurodsr.cli.progress import show_progress
+from neurodsr.errors import OutputError
 from neurodsr.load_config import load_config
 
 
@@ -98,9 +99,25 @@ def evaluate(surrogate: Path, recording: Path, out: Path, force: bool) -> None:
 
 @click.command()
 @click.argument("run", type=PATH)
-@click.option("-o", "out", type=PATH, help="The page; default: report.html in the run's folder.")
-def report(run: Path, out: Path | None) -> None:
-    """Write the report of a finished run again."""
+@click.option("-o", "out", type=PATH, default=Path("report.html"), show_default=True)
+@force_option
+def report(run: Path, out: Path, force: bool) -> None:
+    """Write the report of a finished run again.
+
+    The page goes beside the run and not into it: a finished run is sealed by its manifest.
+    """
+    _refuse_inside(out, run)
+    for page in (out, out.with_suffix(".json")):
+        require_free(page, force=force)
     from neurodsr.report.write import report_folder
 
     print_text(str(report_folder(run, out)))
+
+
+def _refuse_inside(out: Path, run: Path) -> None:
+    if out.resolve().is_relative_to(run.resolve()):
+        raise OutputError(
+            "lies inside a finished run, whose manifest would no longer hold",
+            where=str(out),
+            fix="give a path outside of the run's folder with -o",
+        )

@@ -51,6 +51,13 @@ def make_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[objec
     return table
 
 
+_GOOD = {
+    "lower": "lower is better",
+    "higher": "higher is better",
+    "equal": "close to the floor is better",
+}
+
+
 def verdict_table(evaluation: Evaluation) -> Table:
     """The conditions of the verdict, each with its number and what a failure means."""
     rows = [
@@ -75,7 +82,7 @@ def measure_table(evaluation: Evaluation) -> Table:
             _interval(measure),
             format_number(measure.floor),
             ", ".join(f"{name} {format_number(v)}" for name, v in measure.baselines.items()),
-            {"lower": "lower is better", "higher": "higher is better"}.get(measure.better, ""),
+            _GOOD[measure.better],
         )
         for measure in evaluation.measures
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,13 +74,21 @@ def run(
             resume=resume,
             force=force,
             n_workers=n_workers,
+            command=_command(config, out, sets),
             progress=progress,
         )
     print_result(result)
 
 
+def _command(config: Path, out: Path, sets: tuple[str, ...]) -> str:
+    changes = [word for text in sets for word in ("--set", text)]
+    return shlex.join(["neurodsr", "run", str(config), "-o", str(out), *changes])
+
+
 def print_result(result: RunResult) -> None:
     """Measures and fits first; the verdict and the place of the report are read last."""
+    if result.up_to_date:
+        say("up to date: same file, configuration and versions; nothing was done again")
     print_table(measure_table(result.evaluation))
     print_table(fit_table(result.evaluation))
     print_table(verdict_table(result.evaluation))

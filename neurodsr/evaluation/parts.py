@@ -105,8 +105,9 @@ def _streams(recording: Recording, names: tuple[str, ...], a: int, b: int) -> St
 def _constant(surrogate: Surrogate, name: str, train: tuple[Streams, ...]) -> Distribution:
     """The best prediction that does not change in time: an untrained decoder at z = 0."""
     modality, latent_dim = surrogate.config.streams[name], surrogate.config.dynamics.latent_dim
-    decoder = modality.build_decoder(
-        surrogate.channels[name], latent_dim, bin_width=surrogate.bin_width
-    )
+    with torch.random.fork_rng(devices=[]):  # weights do not matter at z = 0, drawing them would
+        decoder = modality.build_decoder(
+            surrogate.channels[name], latent_dim, bin_width=surrogate.bin_width
+        )
     decoder.initialize(*pooled(train, name))
     return decoder(torch.zeros(1, latent_dim))

@@ -9,7 +9,6 @@ from pydantic import Field
 from neurodsr.config import Config
 from neurodsr.models.member import MemberSummary
 
-
 __all__ = ["Check", "Evaluation", "Measure", "MemberSummary", "StreamFit", "Verdict"]
 
 

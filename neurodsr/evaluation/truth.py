@@ -98,9 +98,7 @@ def _cut(x: np.ndarray, length: int) -> list[np.ndarray]:
 def _spectral(reference: np.ndarray, generated: np.ndarray) -> float:
     length = min(SPECTRUM_BINS, len(reference), generated.shape[1])
     pieces = [piece for orbit in generated for piece in _cut(orbit, length)]
-    return power_spectrum_distance(
-        _cut(reference, length), pieces, smoothing=SPECTRUM_SMOOTHING
-    )
+    return power_spectrum_distance(_cut(reference, length), pieces, smoothing=SPECTRUM_SMOOTHING)
 
 
 def _spectral_floor(reference: np.ndarray) -> float | None:

@@ -1,4 +1,4 @@
-r"""The one map behind every model of the family: $z' = A z + W_1\,\mathrm{relu}(W_2 z + h_2) + h_1 + C s$."""
+r"""The one map behind the family: $z' = A z + W_1\,\mathrm{relu}(W_2 z + h_2) + h_1 + C s$."""
 
 from __future__ import annotations
 

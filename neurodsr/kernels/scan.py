@@ -77,6 +77,7 @@ def scan(
         )
     if alpha is not None:
         alpha = torch.as_tensor(alpha, dtype=z0.dtype, device=z0.device)
+        _check_alpha(alpha, target)
     if backend == "reference" or (backend == "auto" and alpha is not None and alpha.requires_grad):
         return scan_reference(pwl, z0, n_steps, target, alpha, drive)
     from neurodsr.kernels.adjoint import scan_adjoint
@@ -116,7 +117,9 @@ def _n_steps(
 ) -> int:
     if z0.shape[-1] != pwl.latent_dim:
         raise ConfigError(
-            f"states have {z0.shape[-1]} latents, the map has {pwl.latent_dim}", where="scan"
+            f"states have {z0.shape[-1]} latents, the map has {pwl.latent_dim}",
+            where="scan",
+            fix="start from states of the map's own latent space",
         )
     for name, given in (("target", target), ("drive", drive)):
         if given is None:
@@ -124,11 +127,21 @@ def _n_steps(
         expected = (*z0.shape[:-1], n_steps or given.shape[-2], z0.shape[-1])
         if given.shape != expected:
             raise ConfigError(
-                f"{name} has shape {tuple(given.shape)}, expected {expected}", where="scan"
+                f"{name} has shape {tuple(given.shape)}, expected {expected}",
+                where="scan",
+                fix=f"give {name} batch, time and latent like z0 and the steps asked for",
             )
         n_steps = given.shape[-2]
     if not n_steps or n_steps < 1:
-        raise ConfigError(
-            f"n_steps is {n_steps}", where="scan", fix="ask for at least one step"
-        )
+        raise ConfigError(f"n_steps is {n_steps}", where="scan", fix="ask for at least one step")
     return n_steps
+
+
+def _check_alpha(alpha: Tensor, target: Tensor) -> None:
+    sizes = zip(reversed(alpha.shape), reversed(target.shape), strict=False)
+    if alpha.ndim > target.ndim or any(a not in (1, n) for a, n in sizes):
+        raise ConfigError(
+            f"alpha has shape {tuple(alpha.shape)}, target {tuple(target.shape)}",
+            where="scan",
+            fix="give one number, or a shape that broadcasts against target",
+        )

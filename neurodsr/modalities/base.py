@@ -40,9 +40,7 @@ class Modality(Config, ABC):
         """Read the stream and put it on the grid, with a mask."""
 
     @abstractmethod
-    def build_decoder(
-        self, channels: Channels, latent_dim: int, *, bin_width: float
-    ) -> Decoder:
+    def build_decoder(self, channels: Channels, latent_dim: int, *, bin_width: float) -> Decoder:
         """The observation model p(x_t | z) of the stream, an untrained torch module."""
 
     def features(

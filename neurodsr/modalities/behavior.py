@@ -97,8 +97,8 @@ class Behavior(Modality):
             scores["majority"] = (((null.logits.argmax(-1) == x) & mask).sum() / n).item()
             return scores
         mean = (x * mask).sum(-2, keepdim=True) / mask.sum(-2, keepdim=True).clamp_min(1)
-        residual = ((x - predicted.mean) ** 2 * mask).sum((-2))
-        total = ((x - mean) ** 2 * mask).sum((-2))
+        residual = ((x - predicted.mean) ** 2 * mask).sum(-2)
+        total = ((x - mean) ** 2 * mask).sum(-2)
         varying = total > 0
         if varying.any():
             scores["r2"] = (1 - residual[varying] / total[varying]).mean().item()

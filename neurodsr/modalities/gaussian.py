@@ -1,4 +1,4 @@
-r"""Continuous signals with a linear mean: $x_{tc} \sim \mathcal N(w_c^\top z_t + b_c,\ \sigma_c^2)$."""
+r"""Continuous signals, linear mean: $x_{tc} \sim \mathcal N(w_c^\top z_t + b_c, \sigma_c^2)$."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""Counts with a log-linear Poisson rate: $x_{tc} \sim \mathrm{Poisson}(\exp(w_c^\top z_t + b_c))$."""
+r"""Counts with a log-linear rate: $x_{tc} \sim \mathrm{Poisson}(\exp(w_c^\top z_t + b_c))$."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""models"""
+"""What is trained: encoder, observation models and latent map, with their losses."""

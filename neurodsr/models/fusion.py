@@ -1,4 +1,4 @@
-"""From the evidence of all streams to the latent path: add the experts, then look around in time."""
+"""From the evidence of all streams to the latent path: add the experts, look around in time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.nn import functional
 
 
 class TemporalFusion(nn.Module):
-    r"""Latent path $\hat z = \mathrm{conv}(\phi(\mathrm{conv}(\phi(b + \sum_m e_m))))$, $\phi$ = GELU.
+    r"""The path $\hat z = \mathrm{conv}\,\phi(\mathrm{conv}\,\phi(b + \sum_m e_m))$, GELU $\phi$.
 
     The sum over streams is the product of their experts in information form; both convolutions
     are valid ones of length `kernel`, so each latent looks `kernel - 1` bins to either side and

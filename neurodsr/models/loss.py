@@ -41,7 +41,7 @@ def reconstruction_loss(
 
 
 def smoothness_penalty(z: Float[Tensor, "batch time latent"]) -> Float[Tensor, ""]:
-    r"""Mean squared second difference over the total variance, $\overline{|\ddot z|^2} / \sigma_z^2$."""
+    r"""Mean squared second difference per total variance, $\overline{|\ddot z|^2}/\sigma_z^2$."""
     second = z[:, 2:] - 2 * z[:, 1:-1] + z[:, :-2]
     return second.pow(2).sum(-1).mean() / total_variance(z)
 

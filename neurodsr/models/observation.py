@@ -67,16 +67,21 @@ class ObservationModel(nn.Module):
 
     @classmethod
     def build(
-        cls, config: RunConfig, channels: Mapping[str, Channels], *, bin_width: float
+        cls, config: RunConfig, channels: Mapping[str, Channels], *, bin_width: float, seed: int = 0
     ) -> ObservationModel:
-        """The untrained encoder and decoders that a run's configuration asks for."""
-        return cls(
-            config.streams,
-            channels,
-            latent_dim=config.dynamics.latent_dim,
-            bin_width=bin_width,
-            config=config.encoder,
-        )
+        """The untrained encoder and decoders that a run's configuration asks for.
+
+        Initial parameters are a pure function of the seed; global random state is untouched.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return cls(
+                config.streams,
+                channels,
+                latent_dim=config.dynamics.latent_dim,
+                bin_width=bin_width,
+                config=config.encoder,
+            )
 
     @property
     def context(self) -> int:
@@ -87,9 +92,7 @@ class ObservationModel(nn.Module):
         """The observation model of one stream."""
         return self.decoders[self.names.index(name)]
 
-    def encode_window(
-        self, streams: Mapping[str, Observed]
-    ) -> Float[Tensor, "batch time latent"]:
+    def encode_window(self, streams: Mapping[str, Observed]) -> Float[Tensor, "batch time latent"]:
         """Latents of the inner bins of padded windows; streams left out count as unseen."""
         evidence = [
             expert(self.modalities[name].features(seen.values, self.channels[name]), seen.mask)

@@ -90,7 +90,9 @@ def self_check(
     starts = pooled[picks[torch.arange(n_starts) % len(pooled)]]
     orbits = free_run(pwl, starts, n_bins, keep=min(n_kept, n_bins, len(longest)))
     axes = principal_axes(pooled)
-    seen = [axes.project(z).numpy() for z in _reencode(model, orbits[:N_SIMULATED], masks, seed=seed)]
+    seen = [
+        axes.project(z).numpy() for z in _reencode(model, orbits[:N_SIMULATED], masks, seed=seed)
+    ]
     exponents = largest_exponent(pwl, orbits[:, 0], n_steps=min(3000, n_bins) // 5 * 5)
     return SelfCheck(
         dead=dead_orbits(axes.project(orbits), axes.project(pooled)),
@@ -138,4 +140,3 @@ def _reencode(
         model.encode(simulate_streams(model, z.nan_to_num(0, 0, 0), masks, seed=seed + 97 * i))
         for i, z in enumerate(orbits)
     ]
-

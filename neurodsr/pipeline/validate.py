@@ -71,7 +71,9 @@ def validate(path: str | Path, *, deep: bool = False) -> Validation:
     path = Path(path)
     kind = recognize(path)
     findings = tuple(
-        found for part, part_kind in _parts(path, kind) for found in _check(part, part_kind, deep)
+        found
+        for part, part_kind in _parts(path, kind, deep)
+        for found in _check(part, part_kind, deep)
     )
     return Validation(str(path), kind, deep, findings)
 
@@ -92,12 +94,12 @@ def recognize(path: Path) -> str:
     )
 
 
-def _parts(path: Path, kind: str) -> Iterator[tuple[Path, str]]:
-    if kind != RUN:
-        yield path, kind
-        return
-    for part in (RECORDING, SURROGATE, EVALUATION):
-        yield path / part, part
+def _parts(path: Path, kind: str, deep: bool) -> Iterator[tuple[Path, str]]:
+    yield path, kind
+    # The manifest of a run covers its parts too; only opening them says more.
+    if kind == RUN and deep:
+        for part in (RECORDING, SURROGATE, EVALUATION):
+            yield path / part, part
 
 
 def _check(path: Path, kind: str, deep: bool) -> Iterator[Finding]:
@@ -109,7 +111,7 @@ def _check(path: Path, kind: str, deep: bool) -> Iterator[Finding]:
             yield from _file_problems(path)
         else:
             check_manifest(path)
-            if deep:
+            if deep and kind in _OPENERS:
                 _OPENERS[kind](path)
     except NeurodsrError as error:
         where = error.where or str(path)

@@ -17,7 +17,7 @@ _MAX_POINTS = 5000
 
 
 def orbit_figure(
-    data: Float[np.ndarray, "time dim"], generated: Float[np.ndarray, "time dim"]
+    data: Float[np.ndarray, "time dim"], generated: Float[np.ndarray, "time dim"], *, reference: str
 ) -> str | None:
     """Both orbits in one space, as JSON for plotly; None where there are fewer than 3 dimensions.
 
@@ -26,7 +26,7 @@ def orbit_figure(
     if min(data.shape[1], generated.shape[1]) < 3:
         return None
     figure = {
-        "data": [_trace(data, DATA, "Data"), _trace(generated, SURROGATE, "Surrogate")],
+        "data": [_trace(data, DATA, reference), _trace(generated, SURROGATE, "Surrogate")],
         "layout": {
             "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
             "paper_bgcolor": "#ffffff",

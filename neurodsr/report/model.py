@@ -49,7 +49,9 @@ class EncoderRun(Config):
     seed: int = Field(description="Seed of its initialization.")
     step: tuple[float, ...] = Field(description="Optimization steps at which the loss was noted.")
     loss: tuple[float | None, ...] = Field(description="Loss there; null where not finite.")
-    held_out: float | None = Field(description="Held-out masked log-likelihood; higher is better.")
+    held_out: float | None = Field(
+        description="Negative log-likelihood of held-out hidden data; lower is better."
+    )
     kept: bool = Field(description="Whether maps were trained on it.")
 
 

@@ -20,7 +20,7 @@ from neurodsr.report.tables import fit_rows, health, measure_rows
 from neurodsr.report.text import plain_text
 
 Arrays = Mapping[str, np.ndarray]
-_STAGES = ("simulate", "ingest", "train", "encoders", "members", "evaluate", "report")
+_STAGES = ("recording", "surrogate", "evaluation")
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,12 @@ def _attractor(report: Report, arrays: Arrays) -> dict[str, Any]:
     if missing := _missing(arrays, *names):
         return {"picture": None, "missing": missing, "interactive": None}
     data, generated = (_columns(arrays[name]) for name in names)
+    # Where the truth is known, evaluation compares with it, and not with the encoded data.
+    reference = "True system" if report.config.get("truth") else "Data, encoded"
     return {
-        "picture": attractor_picture(data, generated),
+        "picture": attractor_picture(data, generated, reference=reference),
         "missing": "",
-        "interactive": orbit_figure(data, generated),
+        "interactive": orbit_figure(data, generated, reference=reference),
     }
 
 

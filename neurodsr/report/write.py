@@ -32,7 +32,8 @@ def write_report(report: Report, arrays: Mapping[str, np.ndarray], path: str | P
         All results.
     arrays
         What the figures are drawn from, by name; where one is missing, its section says so.
-        "attractor/data", "attractor/generated" [time, 3]; "spectrum/frequency" [frequency] (Hz),
+        "attractor/data" (the true system's orbit where the configuration names a truth),
+        "attractor/generated" [time, 3]; "spectrum/frequency" [frequency] (Hz),
         "spectrum/data", "spectrum/generated" [frequency, dim]; "lyapunov/time" [step] (s),
         "lyapunov/running" [step, latent] (1/s); "raster/time" [time] (s), and for each stream
         "raster/STREAM/values", "raster/STREAM/mask", "raster/STREAM/predicted" [time, channel];

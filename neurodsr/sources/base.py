@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal, TypeVar
 
 from neurodsr.data.streams import Events, Intervals, Series
+
+AnySource = TypeVar("AnySource", bound="Source")
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Source(ABC):
     def close(self) -> None:
         """Release the file."""
 
-    def __enter__(self) -> Self:
+    def __enter__(self: AnySource) -> AnySource:
         return self
 
     def __exit__(

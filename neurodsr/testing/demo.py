@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +56,7 @@ def demo(
         resume=True,
         force=force,
         n_workers=n_workers,
+        command=shlex.join(["neurodsr", "demo", "--seed", str(seed), "-o", str(out)]),
         progress=progress,
     )
 

@@ -1,4 +1,4 @@
-"""Checkpoints of a training loop: whole or absent, verified when read, the newest sound one wins."""
+"""Checkpoints of a training loop: whole or absent, verified, the newest sound one wins."""
 
 from __future__ import annotations
 

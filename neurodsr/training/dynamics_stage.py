@@ -101,7 +101,7 @@ def forced_residual(
 
 
 def _alpha(config: DynamicsConfig, final: float, k: int) -> float:
-    """Forcing strength at step k: geometric from `alpha_start` to `final` over 70 % of the steps."""
+    """Forcing at step k: geometric from `alpha_start` to `final` over 70 % of the steps."""
     if config.alpha_start is None:
         return final
     return config.alpha_start * (final / config.alpha_start) ** min(1.0, k / (0.7 * config.n_steps))

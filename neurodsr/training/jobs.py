@@ -55,9 +55,7 @@ class Job(Config):
 
 def encoder_jobs(workspace: Workspace) -> list[Job]:
     """One job per encoder."""
-    return [
-        Job(kind="encoder", encoder=i) for i in range(workspace.config.ensemble.n_encoders)
-    ]
+    return [Job(kind="encoder", encoder=i) for i in range(workspace.config.ensemble.n_encoders)]
 
 
 def member_jobs(workspace: Workspace, kept: list[int]) -> list[Job]:
@@ -81,6 +79,7 @@ def run_job(workspace: Workspace, job: Job, watch: Watch) -> None:
         facts, tensors = (_run_encoder if job.kind == "encoder" else _run_members)(
             workspace, job, watch
         )
+    result.parent.mkdir(exist_ok=True)
     with complete_folder(result) as folder:
         write_json(folder / "result.json", facts)
         write_arrays(folder / "tensors.safetensors", {k: v.numpy() for k, v in tensors.items()})
@@ -123,11 +122,12 @@ def _run_encoder(
     workspace: Workspace, job: Job, watch: Watch
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     config, seed = workspace.config, encoder_seed(workspace.config, job.encoder)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(seed, "initial encoder"))
-        model = ObservationModel.build(
-            config, workspace.channels, bin_width=workspace.bin_width
-        )
+    model = ObservationModel.build(
+        config,
+        workspace.channels,
+        bin_width=workspace.bin_width,
+        seed=derive_seed(seed, "initial encoder"),
+    )
     task = observation_task(model, workspace.train, config, name=job.name, seed=seed)
     history = run_task(task, _checkpoints(workspace, job), watch)
     facts = {"seed": seed, "held_out": held_out_loss(model, workspace.validation)}

@@ -15,7 +15,7 @@ from neurodsr.training.checkpoint import load_checkpoint, save_checkpoint
 from neurodsr.training.state import TrainingState
 
 SNAPSHOT_STEPS = 200  # a run goes back to a multiple of this, so resuming changes no bit
-SECONDS_BETWEEN_CHECKPOINTS = 5.0
+SECONDS_BETWEEN_CHECKPOINTS = 2.0
 MAX_ROLLBACKS = 3
 
 
@@ -102,7 +102,9 @@ def _advance(task: Task, state: TrainingState) -> bool:
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     task.clip(state.parameters)
-    finite = loss.isfinite() & torch.stack([p.grad.isfinite().all() for p in state.parameters]).all()
+    finite = (
+        loss.isfinite() & torch.stack([p.grad.isfinite().all() for p in state.parameters]).all()
+    )
     if not finite:
         return False
     state.apply(loss.item(), task.n_steps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +29,7 @@ class TrainingState:
     history: dict[str, list[float]] = field(default_factory=lambda: {"step": [], "loss": []})
 
     @classmethod
-    def start(cls, module: nn.Module, learning_rate: tuple[float, float]) -> Self:
+    def start(cls, module: nn.Module, learning_rate: tuple[float, float]) -> TrainingState:
         """The state before the first step, with a RAdam optimizer."""
         parameters = [p for p in module.parameters() if p.requires_grad]
         optimizer = torch.optim.RAdam(parameters, lr=learning_rate[0])

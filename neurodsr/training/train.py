@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-
 from neurodsr.data.recording import Recording
 from neurodsr.errors import ConfigError
 from neurodsr.kernels.pwl import PiecewiseLinearMap
@@ -100,7 +99,8 @@ def _assemble(workspace: Workspace, recording: Recording, kept: list[int]) -> Su
             member = MemberSummary.from_plain(plain)
             members.append(member.model_copy(update={"encoder": kept.index(member.encoder)}))
             maps.append(PiecewiseLinearMap(*(None if p is None else p[i].clone() for p in stack)))
-            curves.append({"step": facts["step"], "loss": facts["loss"]})
+            mean = [loss / len(job.members) for loss in facts["loss"]]
+            curves.append({"step": facts["step"], "loss": mean})
     order = rank(members)
     ranked = [members[i].model_copy(update={"member": r}) for r, i in enumerate(order)]
     return Surrogate(

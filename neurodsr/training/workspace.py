@@ -138,9 +138,7 @@ def _description(path: Path, recording: Recording, config: RunConfig) -> dict[st
 
 
 def _data_arrays(recording: Recording, config: RunConfig) -> Iterator[tuple[str, np.ndarray]]:
-    split = split_recording(
-        recording, validation=config.split.validation, test=config.split.test
-    )
+    split = split_recording(recording, validation=config.split.validation, test=config.split.test)
     for part, stretches in (("train", split.train), ("validation", split.validation)):
         for s, streams in enumerate(to_tensors(recording, stretches).stretches):
             for i, name in enumerate(sorted(config.streams)):

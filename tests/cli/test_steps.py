@@ -112,6 +112,21 @@ def test_evaluate_saves_what_it_found(run, module, recording, tmp_path):
 
 
 def test_report_of_an_unfinished_run_exits_3_and_says_how_to_finish(run, tmp_path):
-    done = run("report", tmp_path)
+    (tmp_path / "run").mkdir()
+    done = run("report", tmp_path / "run", "-o", tmp_path / "page.html")
     assert done.code == 3
     assert "--resume" in done.err
+
+
+def test_report_never_writes_into_the_sealed_run(run, tmp_path):
+    done = run("report", tmp_path, "-o", tmp_path / "report.html")
+    assert done.code == 5
+    assert "fix: give a path outside of the run's folder" in done.err
+
+
+@pytest.mark.parametrize("name", ["page.html", "page.json"])
+def test_report_replaces_neither_page_nor_numbers_unasked(run, tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    done = run("report", tmp_path / "run", "-o", tmp_path / "page.html")
+    assert done.code == 5
+    assert f"error: {tmp_path / name}: this output exists" in done.err

@@ -55,7 +55,9 @@ def pipeline(monkeypatch, tmp_path):
         calls.append(SimpleNamespace(config=config, **options))
         options["progress"]("ingest", 1, 1)
         return SimpleNamespace(
-            evaluation=Evaluation.from_plain(EVALUATION), report_path=options["out"] / "report.html"
+            evaluation=Evaluation.from_plain(EVALUATION),
+            report_path=options["out"] / "report.html",
+            up_to_date=options["out"].exists(),
         )
 
     monkeypatch.setitem(sys.modules, "neurodsr.pipeline.run", SimpleNamespace(run=run_all))
@@ -76,6 +78,17 @@ def test_run_hands_configuration_root_and_options_on(run, pipeline, config, tmp_
     assert call.root == tmp_path
     assert call.out == tmp_path / "out"
     assert (call.resume, call.force, call.n_workers) == (True, False, 1)
+    assert call.command == (
+        f"neurodsr run {config} -o {tmp_path / 'out'} --set dynamics.hidden_dim=20"
+    )
+
+
+def test_a_run_that_was_there_says_so_and_prints_the_same(run, pipeline, config, tmp_path):
+    first = run("run", config, "-o", tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    again = run("run", config, "-o", tmp_path / "out")
+    assert again.out == first.out
+    assert "up to date" in again.err
 
 
 def test_the_verdict_and_then_the_report_are_the_last_things_printed(

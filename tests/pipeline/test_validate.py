@@ -12,6 +12,7 @@ from neurodsr.errors import DataError
 from neurodsr.evaluation.results import Evaluation
 from neurodsr.evaluation.store import save_evaluation
 from neurodsr.pipeline.validate import recognize, validate
+from neurodsr.storage.manifest import write_manifest
 
 
 @pytest.fixture
@@ -61,7 +62,9 @@ def test_a_folder_without_a_manifest_was_never_finished(stored):
 def test_every_missing_part_of_a_run_is_named(recording, tmp_path):
     (tmp_path / "run.json").write_text("{}")
     save_recording(recording, tmp_path / "recording")
-    result = validate(tmp_path)
+    write_manifest(tmp_path)
+    assert validate(tmp_path).findings == ()
+    result = validate(tmp_path, deep=True)
     assert [finding.what for finding in result.findings] == [
         "no surrogate here",
         "no evaluation here",
@@ -73,8 +76,10 @@ def test_every_missing_part_of_a_run_is_named(recording, tmp_path):
 def test_the_gravest_finding_gives_the_exit_code(recording, tmp_path):
     (tmp_path / "run.json").write_text("{}")
     save_recording(recording, tmp_path / "recording")
+    write_manifest(tmp_path)
     (tmp_path / "recording" / "extra").write_text("x")
-    assert validate(tmp_path).exit_code == 8
+    assert {f.exit_code for f in validate(tmp_path, deep=True).findings} == {3, 8}
+    assert validate(tmp_path, deep=True).exit_code == 8
 
 
 def test_a_file_that_is_no_recording_is_a_finding_and_not_a_crash(tmp_path):

@@ -110,8 +110,8 @@ def sample_history():
 
     return {
         "encoders": [
-            {"seed": 0, "step": step, "loss": loss(2, 0.9), "held_out": -0.913, "kept": True},
-            {"seed": 1, "step": step, "loss": loss(2, 1.1), "held_out": -1.042, "kept": False},
+            {"seed": 0, "step": step, "loss": loss(2, 0.9), "held_out": 0.913, "kept": True},
+            {"seed": 1, "step": step, "loss": loss(2, 1.1), "held_out": 1.042, "kept": False},
         ],
         "members": [
             {"seed": s, "encoder": 0, "alpha": 0.15, "step": step, "loss": loss(0.5, 0.01)}
@@ -228,7 +228,7 @@ def sample_provenance():
         sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         seed=7,
         command="neurodsr run session.yaml -o out --set seed=7",
-        seconds={"ingest": 3.2, "train": 171.0, "evaluate": 44.0},
+        seconds={"recording": 3.2, "surrogate": 171.0, "evaluation": 44.0},
     )
 
 

@@ -22,21 +22,21 @@ def is_image(drawing):
 @pytest.mark.parametrize("dim", [1, 2, 3, 5])
 def test_orbits_of_any_dimension_are_drawn(dim):
     orbit = np.random.default_rng(0).normal(size=(300, dim))
-    assert is_image(attractor_picture(orbit, orbit + 1).wide)
+    assert is_image(attractor_picture(orbit, orbit + 1, reference="Data").wide)
 
 
 def test_a_surrogate_stuck_on_a_fixed_point_or_gone_to_infinity_is_drawn():
     data = np.random.default_rng(0).normal(size=(300, 3))
-    assert is_image(attractor_picture(data, np.zeros((300, 3))).wide)
+    assert is_image(attractor_picture(data, np.zeros((300, 3)), reference="Data").wide)
     escaped = data.copy()
     escaped[10:] = np.inf
     escaped[5] = 1e30
-    assert is_image(attractor_picture(data, escaped).narrow)
+    assert is_image(attractor_picture(data, escaped, reference="Data").narrow)
 
 
 def test_orbits_without_a_finite_point_are_refused_in_words():
     with pytest.raises(ValueError, match="no finite point"):
-        attractor_picture(np.full((3, 3), np.nan), np.zeros((3, 3)))
+        attractor_picture(np.full((3, 3), np.nan), np.zeros((3, 3)), reference="Data")
 
 
 def test_a_heavy_drawing_becomes_a_png_and_a_light_one_stays_a_drawing():

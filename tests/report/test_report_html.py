@@ -116,6 +116,15 @@ def test_the_verdict_its_rules_and_the_command_are_on_the_page(full):
     assert "smoothed rate 0.288" in text
 
 
+def test_the_attractor_is_compared_with_the_true_system_only_where_one_is_named(sample):
+    recording = sample.recording(n_bins=700)
+    arrays = {k: v for k, v in sample.arrays(recording).items() if k.startswith("attractor")}
+    known = sample.report(recording)
+    unknown = known.model_copy(update={"config": {**known.config, "truth": None}})
+    assert '"name": "True system"' in render_html(known, arrays)
+    assert '"name": "Data, encoded"' in render_html(unknown, arrays)
+
+
 def test_a_surrogate_that_failed_is_called_so(sample):
     recording = sample.recording()
     page = page_of(sample.report(recording, reconstructed=False), {})
@@ -204,6 +213,6 @@ def test_no_spelling_of_a_script_end_lies_in_the_inlined_plotly():
 
 def test_the_interactive_plot_holds_at_most_5000_points_an_orbit_and_no_plane():
     orbit = np.random.default_rng(0).normal(size=(12_345, 3))
-    traces = json.loads(orbit_figure(orbit, orbit))["data"]
+    traces = json.loads(orbit_figure(orbit, orbit, reference="Data"))["data"]
     assert [len(t["x"]["bdata"]) for t in traces] <= [5000 * 4 * 4 / 3 + 4] * 2
-    assert orbit_figure(orbit[:, :2], orbit[:, :2]) is None
+    assert orbit_figure(orbit[:, :2], orbit[:, :2], reference="Data") is None

@@ -16,22 +16,20 @@ from neurodsr.report.figures.canvas import (
     picture,
 )
 
-_NAMES = ("Data", "Surrogate, running freely")
-
 
 def attractor_picture(
-    data: Float[np.ndarray, "time dim"], generated: Float[np.ndarray, "time dim"]
+    data: Float[np.ndarray, "time dim"], generated: Float[np.ndarray, "time dim"], *, reference: str
 ) -> Picture:
-    """Both orbits in the same frame, at the same scale."""
+    """Both orbits in the same frame, at the same scale; `reference` says what `data` is."""
     n = min(data.shape[1], 3)
 
     def draw(figure: Figure) -> None:
-        draw_attractors(figure, data[:, :n], generated[:, :n])
+        draw_attractors(figure, data[:, :n], generated[:, :n], reference=reference)
 
     return picture(
         draw,
-        alt=f"Orbit of the data and orbit of the free-running surrogate in the same {n} "
-        "coordinates.",
+        alt=f"Two orbits in the same {n} coordinates: {reference.lower()}, and the free-running "
+        "surrogate.",
         caption="Look for the same shape, the same holes and the same density. A fixed point, a "
         "single loop or a cloud without structure on the right means that the surrogate did not "
         "find the dynamics. Both panels have the same axes.",
@@ -41,7 +39,11 @@ def attractor_picture(
 
 
 def draw_attractors(
-    figure: Figure, data: Float[np.ndarray, "time dim"], generated: Float[np.ndarray, "time dim"]
+    figure: Figure,
+    data: Float[np.ndarray, "time dim"],
+    generated: Float[np.ndarray, "time dim"],
+    *,
+    reference: str,
 ) -> None:
     """Two panels: in space, in the plane, or as histograms, as the dimension allows."""
     orbits = [x[np.isfinite(x).all(axis=1)] for x in (data, generated)]
@@ -49,8 +51,9 @@ def draw_attractors(
         raise ValueError("an orbit holds no finite point")
     limits = _common_limits(orbits)
     draw_panel = {1: _histogram, 2: _plane}.get(data.shape[1], _space)
+    names = (reference, "Surrogate, running freely")
     axes = _space_panels(figure) if draw_panel is _space else panels(figure, 2)
-    for ax, orbit, color, name in zip(axes, orbits, (DATA, SURROGATE), _NAMES, strict=True):
+    for ax, orbit, color, name in zip(axes, orbits, (DATA, SURROGATE), names, strict=True):
         draw_panel(ax, orbit, color, limits)
         ax.set_title(name, color=color, fontweight="bold", y=0.97 if draw_panel is _space else None)
 

@@ -59,7 +59,7 @@ def raster_picture(excerpts: list[Excerpt]) -> Picture:
     return picture(
         draw,
         alt=f"Excerpt of the observed data over time, one panel each for {names}.",
-        caption="An excerpt of what the model saw. Counts are gray, darker for more; bins and "
+        caption="An excerpt of the recorded data. Counts are gray, darker for more; bins and "
         "channels that were not observed are sand-colored, or gaps in the lines.",
         height=0.5 + sum(heights),
         narrow_height=0.5 + sum(heights),

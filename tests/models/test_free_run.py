@@ -1,0 +1,54 @@
+import pytest
+import torch
+from torch.distributions import Normal, Poisson
+
+from neurodsr.kernels.scan import scan
+from neurodsr.models.free_run import draw, free_run, simulate_streams
+
+
+@pytest.fixture
+def turning(linear_map, rotation):
+    return linear_map(0.999 * rotation(0.1))
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 30, 1000])
+@pytest.mark.parametrize("keep", [None, 1, 10, 30, 99])
+def test_chunks_and_what_is_kept_change_nothing(turning, chunk, keep):
+    z0 = torch.randn(3, 2, generator=torch.Generator().manual_seed(0))
+    whole = scan(turning, z0, n_steps=30)
+    found = free_run(turning, z0, 30, keep=keep, chunk=chunk)
+    # A free run restarted from its own float32 state is the same arithmetic.
+    assert torch.equal(found, whole[:, -(keep or 30) :])
+
+
+def test_a_stack_of_members_runs_from_the_starts_of_each(turning):
+    stack = type(turning)(*(None if p is None else torch.stack([p, 0.5 * p]) for p in turning))
+    z0 = torch.randn(2, 3, 2, generator=torch.Generator().manual_seed(1))
+    together = free_run(stack, z0, 12, chunk=5)
+    for i in range(2):
+        assert torch.allclose(together[i], free_run(stack.member(i), z0[i], 12), atol=1e-6)
+
+
+def test_a_draw_is_a_pure_function_of_the_seed():
+    p = Normal(torch.zeros(100), torch.ones(100))
+    assert torch.equal(draw(p, seed=3), draw(p, seed=3))
+    assert not torch.equal(draw(p, seed=3), draw(p, seed=4))
+
+
+def test_a_draw_leaves_the_global_random_state_alone():
+    before = torch.get_rng_state()
+    draw(Poisson(torch.ones(100)), seed=3)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_simulated_streams_have_the_recordings_own_gaps(direct_config, direct_model):
+    mask = torch.ones(40, 2, dtype=bool)
+    mask[10:20, 0] = False
+    z = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
+    model = direct_model(direct_config(2), noise=0.1)
+    seen = simulate_streams(model, z, {"signal": mask}, seed=0)["signal"]
+    assert torch.equal(seen.mask, mask.repeat(3, 1)[:100])
+    assert (seen.values[~seen.mask] == 0).all()
+    residual = (seen.values - z)[seen.mask]
+    # 170 draws or so of sd 0.1: the standard error of the sd is 0.1 / sqrt(2 n).
+    assert residual.std().item() == pytest.approx(0.1, abs=3 * 0.1 / (2 * len(residual)) ** 0.5)
