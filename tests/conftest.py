@@ -79,11 +79,12 @@ def direct_config() -> Callable[..., RunConfig]:
 def direct_model() -> Callable[..., ObservationModel]:
     """A function that builds a model whose latent is the signal itself, z = x, exactly.
 
-    gelu(y) - gelu(-y) = y, so that both layers of the encoder can pass the signal through.
+    gelu(y) - gelu(-y) = y, so that both layers of the encoder can pass the signal through. With
+    `latest`, the latent of bin t is instead the signal at the last bin it may see, t + context.
     """
 
     @torch.no_grad()
-    def make(config: RunConfig, *, noise: float = 1.0) -> ObservationModel:
+    def make(config: RunConfig, *, noise: float = 1.0, latest: bool = False) -> ObservationModel:
         dim, kernel = config.dynamics.latent_dim, config.encoder.kernel
         channels = Channels(tuple(f"x{i}" for i in range(dim)))
         model = ObservationModel.build(config, {"signal": channels}, bin_width=0.1)
@@ -96,7 +97,7 @@ def direct_model() -> Callable[..., ObservationModel]:
             (model.fusion.outer, torch.cat([one, -one], dim=1)),
         ):
             layer.weight.zero_()
-            layer.weight[:, :, kernel // 2] = taps
+            layer.weight[:, :, -1 if latest else kernel // 2] = taps
             layer.bias.zero_()
         decoder = model.decoder("signal")
         decoder.mean.weight.copy_(one)
@@ -147,7 +148,7 @@ def direct_surrogate(direct_config, direct_model, summary) -> Callable[..., Surr
     """A function that makes a surrogate of one map whose latent is the signal itself."""
 
     def make(
-        pwl: PiecewiseLinearMap, recording: Recording, *, noise: float = 1.0, kernel: int = 1
+        pwl: PiecewiseLinearMap, recording: Recording, *, kernel: int = 1, **how: float
     ) -> Surrogate:
         config = direct_config(pwl.latent_dim, kernel=kernel)
         stream = recording.streams["signal"]
@@ -156,7 +157,7 @@ def direct_surrogate(direct_config, direct_model, summary) -> Callable[..., Surr
             grid=recording.grid,
             channels={"signal": stream.channels},
             units={"signal": stream.unit},
-            observations=(direct_model(config, noise=noise),),
+            observations=(direct_model(config, **how),),
             maps=(pwl,),
             members=(summary(),),
         )

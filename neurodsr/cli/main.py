@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import platform
+import signal
 import sys
 import tempfile
 import traceback
@@ -15,7 +16,7 @@ import click
 
 from neurodsr.cli.lazy import LazyGroup
 from neurodsr.cli.output import say, say_error
-from neurodsr.errors import NeurodsrError, ResourceError
+from neurodsr.errors import NeurodsrError, PreemptedError, ResourceError
 
 COMMANDS = {
     "demo": "neurodsr.cli.whole:demo",
@@ -48,6 +49,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    signal.signal(signal.SIGTERM, _preempt)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal without UTF-8 shows "?" for what it lacks, rather than stopping the run.
@@ -77,6 +79,13 @@ def run_command(args: Sequence[str]) -> int:
         return error.exit_code
     except Exception as error:  # the shell's last resort: a bug, kept in a log and not printed
         return _unexpected(error, args)
+
+
+def _preempt(*_: object) -> None:
+    raise PreemptedError(
+        "stopped by SIGTERM; what was finished is kept, a training has saved a checkpoint",
+        fix="run the same command again with --resume to go on",
+    )
 
 
 def _unexpected(error: Exception, args: Sequence[str]) -> int:

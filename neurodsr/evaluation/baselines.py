@@ -22,7 +22,7 @@ def smoothing_baseline(parts: Parts, name: str) -> dict[str, float]:
     """Each hidden bin predicted by Gaussian smoothing of the channel's own other bins.
 
     The width is chosen on the validation stretch. Counts give bits per spike, continuous
-    signals explained variance; labels have no such baseline.
+    signals explained variance; labels have no such baseline, nor has a signal at rest.
     """
     modality, levels = parts.surrogate.config.streams[name], parts.surrogate.channels[name].levels
     if levels:
@@ -37,7 +37,7 @@ def smoothing_baseline(parts: Parts, name: str) -> dict[str, float]:
 
     width = max(SMOOTHING_BINS, key=lambda w: value(parts.validation, w))
     unit = "bits_per_spike" if isinstance(modality, Spikes) else "r2"
-    return {f"{unit}: smoothing": value(parts.test, width)}
+    return _unless_undefined(f"{unit}: smoothing", value(parts.test, width))
 
 
 def decoding_baseline(parts: Parts, name: str) -> dict[str, float]:
@@ -59,14 +59,19 @@ def decoding_baseline(parts: Parts, name: str) -> dict[str, float]:
         )
         seen = pooled(parts.train, name)
         for ridge in RIDGE:
-            fit = _ridge_fit(train, _targets(seen.values, levels), seen.mask.all(-1), ridge)
+            fit = _ridge_fit(train, seen, levels, mean=mean, ridge=ridge)
             on_validation, on_test = (
                 score(_apply(fit, x, levels), mean, pooled(s, name))
                 for x, s in ((validation, parts.validation), (test, parts.test))
             )
             if best is None or on_validation > best[0]:
                 best = (on_validation, on_test)
-    return {f"{unit}: smoothing + ridge": best[1]}
+    return _unless_undefined(f"{unit}: smoothing + ridge", best[1])
+
+
+def _unless_undefined(name: str, value: float) -> dict[str, float]:
+    """A signal that does not move during the test has no variance to explain."""
+    return {} if np.isnan(value) else {name: value}
 
 
 def _score_of(modality: object, levels: tuple[str, ...]) -> tuple[str, Callable[..., float]]:
@@ -116,17 +121,33 @@ def _targets(x: Tensor, levels: tuple[str, ...]) -> Tensor:
     return torch.nn.functional.one_hot(x.long(), len(levels)).flatten(-2).double()
 
 
-def _ridge_fit(x: Tensor, y: Tensor, use: Tensor, ridge: float) -> tuple[Tensor, Tensor, Tensor]:
-    x, y = x[use], y[use]
+def _ridge_fit(
+    x: Tensor, seen: Observed, levels: tuple[str, ...], *, mean: Tensor, ridge: float
+) -> tuple[Tensor, Tensor]:
+    """Weights of every target, fitted on the bins that it was observed in, and the scale of x.
+
+    Targets with the same gaps are fitted together; one that was never observed keeps `mean`.
+    """
+    y = _targets(seen.values, levels)
+    mask = seen.mask.repeat_interleave(y.shape[1] // seen.mask.shape[1], dim=-1)
     scale = x.std(0)
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))
-    z = x / scale
+    weights = y.new_zeros(x.shape[1], y.shape[1])
+    weights[0] = mean
+    gaps, group = mask.unique(dim=1, return_inverse=True)
+    for i, use in enumerate(gaps.unbind(1)):
+        if use.any():
+            weights[:, group == i] = _solve(x[use] / scale, y[use][:, group == i], ridge)
+    return weights, scale
+
+
+def _solve(z: Tensor, y: Tensor, ridge: float) -> Tensor:
     penalty = ridge * torch.eye(z.shape[1], dtype=z.dtype) * len(z)
     penalty[0, 0] = 0.0  # the constant is not shrunk
-    return torch.linalg.lstsq(z.mT @ z + penalty, z.mT @ y).solution, scale, y.mean(0)
+    return torch.linalg.lstsq(z.mT @ z + penalty, z.mT @ y).solution
 
 
-def _apply(fit: tuple[Tensor, Tensor, Tensor], x: Tensor, levels: tuple[str, ...]) -> Tensor:
+def _apply(fit: tuple[Tensor, Tensor], x: Tensor, levels: tuple[str, ...]) -> Tensor:
     predicted = (x / fit[1]) @ fit[0]
     if not levels:
         return predicted

@@ -70,11 +70,8 @@ def evaluate(
         largest = exponents[:, 0].median().item()
         truth = truth_measures(parts, recording.truth, orbits, largest)
     seed = derive_seed(surrogate.config.seed, "simulated observations")
-    measures = [
-        *truth,
-        *_latent_measures(parts, floors, forecast),
-        *observed_measures(parts, orbits, seed=seed),
-    ]
+    observed, remarks = observed_measures(parts, orbits, seed=seed)
+    measures = [*truth, *_latent_measures(parts, floors, forecast), *observed]
     tell()
     verdict = judge(surrogate.members[0], forecast, spectrum_floor=floors[1], truth=truth)
     mean, sd = exponents.mean(0), exponents.std(0)
@@ -85,7 +82,7 @@ def evaluate(
         exponents_sd=tuple(sd.nan_to_num().tolist()),
         streams=tuple(fits),
         verdict=verdict,
-        notes=tuple(notes),
+        notes=(*notes, *remarks),
     )
     alignment = None if recording.truth is None else align(parts, recording.truth)
     arrays = figure_arrays(parts, recording, orbits, forecast, alignment)

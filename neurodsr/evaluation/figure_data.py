@@ -33,6 +33,7 @@ def figure_arrays(
     if forecast is not None:
         arrays["forecast/horizon"] = forecast.horizon * parts.surrogate.bin_width
         arrays["forecast/gain"] = forecast.gain
+        arrays["forecast/shuffled"] = forecast.shuffled
     return {k: np.ascontiguousarray(v) for k, v in arrays.items()}
 
 

@@ -19,10 +19,14 @@ N_BLOCKS = 20
 
 
 class Forecast(NamedTuple):
-    """Gain of forecasts, nats per bin over all streams, by bins after the last one seen."""
+    """Gain of forecasts, nats per bin over all streams, by bins after the last one seen.
+
+    `shuffled` is the control: the forecast made at some other moment.
+    """
 
     horizon: np.ndarray
     gain: Float[np.ndarray, " horizon"]
+    shuffled: Float[np.ndarray, " horizon"]
     judged_at: int
     value: float
     low: float
@@ -54,19 +58,29 @@ def forecast_gain(parts: Parts, *, n_ahead: int = 50, judged_at: int = 5) -> For
         )
     # Starts stay `context` bins away from the edges, where the encoder has lost half its view.
     ahead = scan(parts.pwl, z[context : context + n_starts], n_steps=context + n_ahead)
-    gains = torch.zeros(n_starts, n_ahead)
+    seed = parts.surrogate.config.seed
+    others = torch.randperm(n_starts, generator=generator(seed, "forecast control"))
+    gains, shuffled = torch.zeros(n_starts, n_ahead), torch.zeros(n_ahead)
     for h in range(n_ahead):
         first = 2 * context + h + 1
         now = slice(first, first + n_starts)
-        gains[:, h] = _gain(parts, ahead[:, context + h], streams, now)
+        forecast = ahead[:, context + h]
+        gains[:, h] = _gain(parts, forecast, streams, now)
+        shuffled[h] = _gain(parts, forecast[others], streams, now).mean()
     at = gains[:, judged_at - 1].double().numpy()
     low, high = bootstrap_interval(
         lambda blocks: float(np.mean(np.concatenate(blocks))),
         np.array_split(at, N_BLOCKS),
-        generator=generator(parts.surrogate.config.seed, "forecast bootstrap"),
+        generator=generator(seed, "forecast bootstrap"),
     )
     return Forecast(
-        np.arange(1, n_ahead + 1), gains.mean(0).numpy(), judged_at, float(at.mean()), low, high
+        np.arange(1, n_ahead + 1),
+        gains.mean(0).numpy(),
+        shuffled.numpy(),
+        judged_at,
+        float(at.mean()),
+        low,
+        high,
     )
 
 

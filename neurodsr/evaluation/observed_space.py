@@ -12,29 +12,43 @@ from neurodsr.evaluation.results import Measure
 from neurodsr.measures.spectrum import power_spectrum_distance
 from neurodsr.measures.state_space import default_bins, state_space_divergence
 from neurodsr.models.free_run import simulate_streams
+from neurodsr.models.observation import Observed
 
 MAX_CHANNELS = 5
 
 
 def observed_measures(
     parts: Parts, orbits: Float[Tensor, "start time latent"], *, seed: int
-) -> list[Measure]:
-    """Divergence and spectral distance of simulated against held-out values.
+) -> tuple[list[Measure], list[str]]:
+    """Divergence and spectral distance of simulated against held-out values, and notes.
 
     For each continuous stream of at most five channels that is observed throughout; the floor
     is the training against the test stretch, the baseline white noise of the same mean and
-    spread.
+    spread. Notes say which streams were left out, and why.
     """
-    measures = []
+    measures, notes = [], []
     for name in parts.surrogate.config.streams:
+        if parts.surrogate.channels[name].levels or parts.surrogate.units[name] == "count":
+            continue
         test, train = pooled(parts.test, name), pooled(parts.train, name)
-        continuous = not parts.surrogate.channels[name].levels
-        whole = bool(test.mask.all()) and bool(train.mask.all())
-        counts = parts.surrogate.units[name] == "count"
-        if continuous and whole and not counts and test.values.shape[1] <= MAX_CHANNELS:
-            simulated = _simulated(parts, orbits, name, seed)
-            measures += _compare(name, train.values.numpy(), test.values.numpy(), simulated)
-    return measures
+        reason = _not_comparable(train, test)
+        if reason:
+            notes.append(f"no free-running measures of {name}: {reason}")
+            continue
+        simulated = _simulated(parts, orbits, name, seed)
+        measures += _compare(name, train.values.numpy(), test.values.numpy(), simulated)
+    return measures, notes
+
+
+def _not_comparable(train: Observed, test: Observed) -> str:
+    if test.values.shape[1] > MAX_CHANNELS:
+        return f"{test.values.shape[1]} channels, more than {MAX_CHANNELS}"
+    for part, seen in (("training", train), ("test", test)):
+        if not seen.mask.all():
+            return f"{int((~seen.mask.all(-1)).sum())} bins of the {part} stretch are masked"
+        if bool((seen.values.std(0) == 0).any()):
+            return f"a channel does not change in the {part} stretch"
+    return ""
 
 
 def _simulated(parts: Parts, orbits: Tensor, name: str, seed: int) -> np.ndarray:

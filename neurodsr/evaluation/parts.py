@@ -34,8 +34,8 @@ class Parts:
     train: tuple[Streams, ...]
     validation: tuple[Streams, ...]
     test: tuple[Streams, ...]
-    encoded_train: tuple[Float[Tensor, "time latent"], ...]
-    encoded_test: tuple[Float[Tensor, "time latent"], ...]
+    encoded_train: tuple[Float[Tensor, "_time latent"], ...]
+    encoded_test: tuple[Float[Tensor, "_time latent"], ...]
     null: Mapping[str, Distribution]
     axes: Axes
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from neurodsr.ingest.inspection import Inspection, StreamInspection
 
-SCHEMA = "schemas/run.json"
+SCHEMA = ".neurodsr/run.json"
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off"})
 MAX_COMMENT = 160
@@ -34,7 +34,7 @@ def config_text(proposed: Mapping[str, Any], inspection: Inspection) -> str:
         if isinstance(value, Mapping):
             lines.append("")
         lines += _lines(key, value, path=(key,), comments=comments)
-        if key == "grid":
+        if key == "grid" and "start" not in value:
             lines.append(f"  # start, stop: {_span_hint(proposed, inspection)}")
         if key == "streams":
             lines += _left_out(proposed, inspection)
@@ -76,6 +76,8 @@ def _comments(proposed: Mapping[str, Any], inspection: Inspection) -> dict[KeyPa
     comments: dict[KeyPath, str] = {
         ("file",): "relative to this file",
         ("grid", "bin_width"): f"s; {why}",
+        ("grid", "start"): "s; behavior stands still outside: was the tracker off?",
+        ("grid", "stop"): "s",
         ("streams",): "names are yours to choose",
         ("dynamics", "latent_dim"): "dimension of the latent state, 1 to 512",
         ("truth",): "known of this simulated session: judges the result, never trains it",

@@ -16,6 +16,7 @@ from neurodsr.ingest.inspection import (
     Observation,
     StreamInspection,
 )
+from neurodsr.ingest.stillness import describe_stillness, moving_span
 from neurodsr.run_config import TruthConfig
 from neurodsr.sources.base import Source, StreamEntry
 from neurodsr.sources.open import open_source
@@ -102,11 +103,16 @@ def _inspect_behavior(source: Source, found: StreamInspection) -> StreamInspecti
     except DataError as error:
         problems = (*found.problems, f"error: {error.what}; fix: {error.fix}")
         return found.model_copy(update={"problems": problems})
-    notes = (f"warning: {note}" for note in series.notes)
+    notes = [f"warning: {note}" for note in series.notes]
+    observation = _observation(found.path, series)
+    moving = moving_span(series) if observation == "gaussian" else None
+    if moving is not None:
+        notes.append(describe_stillness(series, moving))
     return found.model_copy(
         update={
             "proposed": "behavior",
-            "observation": _observation(found.path, series),
+            "observation": observation,
+            "moving": moving,
             "problems": tuple(dict.fromkeys((*found.problems, *notes))),
         }
     )

@@ -41,6 +41,11 @@ class StreamInspection(Config):
     columns: tuple[ColumnInspection, ...] = Field((), description="Plain columns of a table.")
     proposed: str = Field("", description="Modality that would take it; empty if none would.")
     observation: Observation = Field("", description="Kind of values, where it was decided.")
+    moving: tuple[float, float] | None = Field(
+        None,
+        description="First and last time between which a signal changes, s, where it stands "
+        "still for a tenth of the series or more at either end; else null.",
+    )
     problems: tuple[str, ...] = Field(
         (), description="Graded sentences, 'warning: ...' or 'error: ...'."
     )

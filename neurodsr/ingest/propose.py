@@ -56,7 +56,7 @@ def propose_config(inspection: Inspection, *, root: Path | None = None) -> dict[
     proposed: dict[str, Any] = {
         "schema_version": 1,
         "file": os.path.relpath(inspection.file, root) if root else inspection.file,
-        "grid": {"bin_width": propose_bin_width([s for s in inspection.streams if s.path in used])},
+        "grid": propose_grid([s for s in inspection.streams if s.path in used]),
         "streams": dict(zip(stream_names(chosen), (c.config for c in chosen), strict=True)),
         "dynamics": {"latent_dim": _latent_dim(inspection, used)},
     }
@@ -97,6 +97,14 @@ def overlapping(found: list[Candidate]) -> list[Candidate]:
             start, stop = max(start, candidate.start), min(stop, candidate.stop)
             chosen.append(candidate)
     return chosen
+
+
+def propose_grid(used: list[StreamInspection]) -> dict[str, float]:
+    """Bin width, and the time left when signals stand still at their ends (a tracker was off)."""
+    moving = [s.moving for s in used if s.moving is not None]
+    start, stop = max((m[0] for m in moving), default=0), min((m[1] for m in moving), default=0)
+    grid = {"bin_width": propose_bin_width(used)}
+    return grid | ({"start": start, "stop": stop} if start < stop else {})
 
 
 def propose_bin_width(used: list[StreamInspection]) -> float:

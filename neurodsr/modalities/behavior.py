@@ -118,9 +118,10 @@ class Behavior(Modality):
         if self.path.startswith("intervals/") and self.path.count("/") == 2:
             return self._load_column(source, grid, where)
         series = source.series(self.path)
-        found, codes = np.unique(np.asarray(series.values[:, 0]), return_inverse=True)
+        labels, valid = np.asarray(series.values[:, 0]), np.asarray(series.valid[:, 0])
+        found = np.unique(labels[valid])
         levels = _checked_levels(tuple(f"{v:g}" for v in found), where)
-        values, mask = _hold(grid, series, codes.reshape(-1))
+        values, mask = _hold(grid, series, np.searchsorted(found, labels))
         channels = Channels(ids=(self.path.rsplit("/", 1)[-1],), levels=levels)
         return Stream(values, mask, channels, "label", series.notes)
 

@@ -13,7 +13,8 @@ from neurodsr.modalities.decoders import Decoder, masked_mean
 class PoissonDecoder(Decoder):
     r"""Expected counts per bin are $\exp(w_c^\top z_t + b_c)$, capped at twice the largest count.
 
-    The cap keeps a free run that strays from the data from producing infinite rates.
+    The cap keeps a free run that strays from the data from producing infinite rates, a floor of
+    $e^{-30}$ keeps every count possible.
     """
 
     def __init__(self, n_channels: int, latent_dim: int) -> None:
@@ -23,7 +24,8 @@ class PoissonDecoder(Decoder):
 
     def forward(self, z: Float[Tensor, "*batch time latent"]) -> Distribution:
         """Independent Poisson counts of every channel in every bin."""
-        return Poisson(self.log_rate(z).minimum(self.ceiling).exp(), validate_args=False)
+        log_rate = self.log_rate(z).clamp_min(-30).minimum(self.ceiling)
+        return Poisson(log_rate.exp(), validate_args=False)
 
     @torch.no_grad()
     def initialize(

@@ -60,7 +60,7 @@ def principal_axes(z: Float[Tensor, "time latent"], *, n_axes: int = 3) -> Axes:
 def self_check(
     model: ObservationModel,
     pwl: PiecewiseLinearMap,
-    encoded: Sequence[Float[Tensor, "time latent"]],
+    encoded: Sequence[Float[Tensor, "_time latent"]],
     masks: Mapping[str, Tensor],
     *,
     n_starts: int,
@@ -106,7 +106,7 @@ def self_check(
 
 
 def dead_orbits(
-    orbits: Float[Tensor, "start time axis"], data: Float[Tensor, "time axis"]
+    orbits: Float[Tensor, "start time axis"], data: Float[Tensor, "data_time axis"]
 ) -> Bool[Tensor, " start"]:
     """Orbits that left the finite numbers, lost their spread, or shrank to a few cells.
 

@@ -56,7 +56,7 @@ def build_report(
     summary = summarize_recording(recording, plain)
     training = summarize_training(surrogate_summary)
     return Report(
-        title=f"Dynamical surrogate of {recording.id}",
+        title=f"Dynamical surrogate of {provenance.file or recording.id}",
         config=plain,
         recording=summary,
         training=training,

@@ -55,11 +55,12 @@ def _data(recording: RecordingSummary) -> str:
 
 def _observation(encoder: Mapping[str, Any]) -> str:
     return (
-        "Observation stage. Each stream had its own masked temporal-convolution encoder "
-        f"(two convolutions of {encoder['kernel']} bins, width {encoder['width']}); their Gaussian "
-        "beliefs about the latent state were fused as a product of experts and read out by one "
-        "observation model per stream, following the idea of multimodal teacher forcing (Brenner "
-        f"et al. 2024). Encoders and decoders were trained for {encoder['n_steps']} steps on "
+        "Observation stage. What each stream says of the latent state was added as evidence "
+        "(a product of experts in information form, zero where a stream was not observed), and "
+        f"two temporal convolutions of {encoder['kernel']} bins (width {encoder['width']}) turned "
+        "the sum into the latent path, which one observation model per stream reads out, "
+        "following the idea of multimodal teacher forcing (Brenner et al. 2024). Encoder and "
+        f"decoders were trained for {encoder['n_steps']} steps on "
         f"windows of {encoder['window']} bins to predict hidden data: "
         f"{format_percent(encoder['drop_bins'])} of the bins and "
         f"{format_percent(encoder['drop_streams'])} of whole streams were hidden from the encoder "

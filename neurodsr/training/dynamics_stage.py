@@ -38,7 +38,7 @@ def draw_members(config: DynamicsConfig, seeds: Sequence[int]) -> LatentDynamics
 
 def dynamics_task(
     members: LatentDynamics,
-    teacher: Sequence[Float[Tensor, "time latent"]],
+    teacher: Sequence[Float[Tensor, "_time latent"]],
     config: DynamicsConfig,
     *,
     name: str,
@@ -81,7 +81,7 @@ def dynamics_task(
 @torch.no_grad()
 def forced_residual(
     members: LatentDynamics,
-    path: Sequence[Float[Tensor, "time latent"]],
+    path: Sequence[Float[Tensor, "_time latent"]],
     alphas: Sequence[float],
 ) -> Float[Tensor, " member"]:
     """One-step residual under forcing along whole encoded stretches, per total variance."""

@@ -32,6 +32,7 @@ from neurodsr.training.observation_stage import encoder_seed, held_out_loss, obs
 from neurodsr.training.workspace import Workspace
 
 MAX_MEMBERS_PER_JOB = 4
+CHECK_STEPS = 250  # a self-check takes about as long
 
 
 class Job(Config):
@@ -48,9 +49,11 @@ class Job(Config):
         return f"{self.kind}-{'-'.join(parts)}"
 
     def n_steps(self, workspace: Workspace) -> int:
-        """Optimization steps of the job."""
+        """Length of the job for its progress: optimization steps, and some for each self-check."""
         config = workspace.config
-        return (config.encoder if self.kind == "encoder" else config.dynamics).n_steps
+        if self.kind == "encoder":
+            return config.encoder.n_steps
+        return config.dynamics.n_steps + CHECK_STEPS * len(self.members)
 
 
 def encoder_jobs(workspace: Workspace) -> list[Job]:
@@ -150,7 +153,7 @@ def _run_members(
     residuals = forced_residual(
         members, [model.encode(s) for s in workspace.validation.stretches], alphas
     )
-    checks = _check_members(workspace, model, members, teacher)
+    checks = _check_members(workspace, model, members, teacher, watch)
     summaries = [
         _summary(job, i, seeds[i], alphas[i], float(residuals[i]), c, workspace.bin_width)
         for i, c in enumerate(checks)
@@ -162,22 +165,27 @@ def _run_members(
 
 
 def _check_members(
-    workspace: Workspace, model: ObservationModel, members: LatentDynamics, teacher: list[Tensor]
+    workspace: Workspace,
+    model: ObservationModel,
+    members: LatentDynamics,
+    teacher: list[Tensor],
+    watch: Watch,
 ) -> list[SelfCheck]:
-    settings, pwl = workspace.config.ensemble, members.as_map()
+    config, pwl, checks = workspace.config, members.as_map(), []
     masks = {n: s.mask for n, s in workspace.train.pooled().items()}
-    return [
-        self_check(
+    for i in range(len(pwl.A)):
+        check = self_check(
             model,
             pwl.member(i),
             teacher,
             masks,
-            n_starts=settings.n_starts,
-            n_bins=settings.n_bins,
-            seed=derive_seed(workspace.config.seed, "self check"),
+            n_starts=config.ensemble.n_starts,
+            n_bins=config.ensemble.n_bins,
+            seed=derive_seed(config.seed, "self check"),
         )
-        for i in range(len(pwl.A))
-    ]
+        checks.append(check)
+        watch.progress(config.dynamics.n_steps + CHECK_STEPS * (i + 1))
+    return checks
 
 
 def _summary(

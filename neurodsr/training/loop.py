@@ -10,7 +10,7 @@ from time import monotonic
 import torch
 from torch import Tensor, nn
 
-from neurodsr.errors import NumericalError
+from neurodsr.errors import NumericalError, PreemptedError
 from neurodsr.training.checkpoint import load_checkpoint, save_checkpoint
 from neurodsr.training.state import TrainingState
 
@@ -76,24 +76,41 @@ def run_task(task: Task, folder: Path | None, watch: Watch) -> dict[str, list[fl
     StopRequestedError
         `watch.stop` became true; a checkpoint lies in the folder.
     """
-    state = TrainingState.start(task.module, task.learning_rate)
-    if folder is not None and (found := load_checkpoint(folder)) is not None:
-        state.restore(*found)
-    snapshot, saved_at = state.capture(), monotonic()
-    while state.step < task.n_steps:
-        if watch.stop():
-            if folder is not None:
-                save_checkpoint(folder, *snapshot)
-            raise StopRequestedError(task.name)
-        if not _advance(task, state):
-            _roll_back(task, state, snapshot)
-        if state.step % SNAPSHOT_STEPS == 0 and state.step > snapshot[0]["step"]:
-            snapshot = state.capture()
-            watch.progress(state.step)
-            if folder is not None and monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
-                save_checkpoint(folder, *snapshot)
-                saved_at = monotonic()
-    return state.history
+    loop = _Loop(task, folder, watch)
+    try:
+        while loop.state.step < task.n_steps:
+            if watch.stop():
+                raise StopRequestedError(task.name)
+            loop.step()
+    except (StopRequestedError, KeyboardInterrupt, PreemptedError):
+        loop.save()
+        raise
+    return loop.state.history
+
+
+class _Loop:
+    """The state of a task with its last snapshot, and when that was last saved."""
+
+    def __init__(self, task: Task, folder: Path | None, watch: Watch) -> None:
+        self.task, self.folder, self.watch = task, folder, watch
+        self.state = TrainingState.start(task.module, task.learning_rate)
+        if folder is not None and (found := load_checkpoint(folder)) is not None:
+            self.state.restore(*found)
+        self.snapshot, self.saved_at = self.state.capture(), monotonic()
+
+    def step(self) -> None:
+        if not _advance(self.task, self.state):
+            _roll_back(self.task, self.state, self.snapshot)
+        elif self.state.step % SNAPSHOT_STEPS == 0:
+            self.snapshot = self.state.capture()
+            self.watch.progress(self.state.step)
+            if monotonic() - self.saved_at > SECONDS_BETWEEN_CHECKPOINTS:
+                self.save()
+
+    def save(self) -> None:
+        if self.folder is not None:
+            save_checkpoint(self.folder, *self.snapshot)
+        self.saved_at = monotonic()
 
 
 def _advance(task: Task, state: TrainingState) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neurodsr.data.recording import Recording
-from neurodsr.errors import ConfigError
+from neurodsr.errors import ConfigError, InterruptedRunError
 from neurodsr.kernels.pwl import PiecewiseLinearMap
 from neurodsr.models.member import MemberSummary
 from neurodsr.run_config import RunConfig
@@ -58,6 +58,8 @@ def train(
     ------
     NumericalError
         A loss stayed non-finite.
+    InterruptedRunError
+        Ctrl-C; a checkpoint lies in `work`.
     OutputError, ConfigError
         `work` is not empty, or holds another training.
     """
@@ -69,10 +71,17 @@ def train(
         raise ConfigError(f"n_workers is {n_workers}", fix="use at least one process")
     prepare = resume_workspace if resume else create_workspace
     workspace = prepare(Path(work), recording, config)
-    with Pool(workspace, n_workers, progress or _silent) as pool:
-        pool.run("encoders", encoder_jobs(workspace))
-        kept = _best_encoders(workspace)
-        pool.run("members", member_jobs(workspace, kept))
+    try:
+        with Pool(workspace, n_workers, progress or _silent) as pool:
+            pool.run("encoders", encoder_jobs(workspace))
+            kept = _best_encoders(workspace)
+            pool.run("members", member_jobs(workspace, kept))
+    except KeyboardInterrupt as stop:
+        raise InterruptedRunError(
+            "stopped by Ctrl-C; a checkpoint was saved",
+            where=str(work),
+            fix="run the same command again with --resume to go on",
+        ) from stop
     return _assemble(workspace, recording, kept)
 
 

@@ -32,7 +32,7 @@ def test_where_nothing_is_observed_the_likelihood_is_zero():
 
 def test_a_stream_counts_by_its_weight(direct_config, direct_model):
     streams = {"signal": {"kind": "behavior", "path": "signal", "weight": 3.0}}
-    z, mask = torch.randn(20, 2), torch.ones(20, 2, dtype=bool)
+    z, mask = torch.zeros(20, 2), torch.ones(20, 2, dtype=bool)
     seen = {"signal": Observed(z + 1, mask)}
     plain, weighted = (
         reconstruction_loss(direct_model(c), z, seen, {"signal": mask})

@@ -131,3 +131,29 @@ def _alive(pid):
             return file.read().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_a_stopped_command_ends_with_its_code_and_resumes_to_the_same_bytes(
+    folder, number, code, n_workers
+):
+    name = f"stopped-{code}-{n_workers}"
+    (folder / "run.yaml").write_text((folder / "config.json").read_text())
+    command = [
+        sys.executable, "-m", "neurodsr", "train", str(folder / "run.yaml"),
+        str(folder / "recording"), "-o", str(folder / name), "--workers", str(n_workers),
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not has_checkpoint(folder / f"{name}.work") and time.monotonic() < deadline:
+        os.sched_yield()
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == code, stderr
+    assert "--resume" in stderr
+    assert "Traceback" not in stderr
+    assert not (folder / name).exists()
+    subprocess.run([*command, "--resume"], check=True, capture_output=True)
+    assert folder_digest(folder / name) == folder_digest(folder / "uninterrupted.surrogate")
