@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from torch.distributions import Distribution
 
 from neurodsr.data.channels import Channels
 from neurodsr.data.recording import Recording
+from neurodsr.data.streams import Stream
 from neurodsr.data.time import TimeGrid
 from neurodsr.errors import ConfigError, IntegrityError
 from neurodsr.kernels.pwl import PiecewiseLinearMap
@@ -22,6 +24,7 @@ from neurodsr.models.free_run import draw, free_run
 from neurodsr.models.member import MemberSummary
 from neurodsr.models.observation import ObservationModel, Observed
 from neurodsr.run_config import RunConfig
+from neurodsr.seeds import derive_seed
 from neurodsr.storage.documents import read_json, write_json
 from neurodsr.storage.folder import complete_folder
 from neurodsr.storage.manifest import check_manifest
@@ -84,11 +87,34 @@ class Surrogate:
         Raises
         ------
         ConfigError
-            A stream was not trained on, or its channels differ.
+            A stream was not trained on, or its channels or bins differ; or none is named.
         """
-        names = self.config.streams if streams is None else streams
-        observed = {name: self._observed(recording, name) for name in names}
+        names = tuple(self.config.streams) if streams is None else streams
+        self.require_match(recording, names)
+        observed = {name: _observed(recording.streams[name]) for name in names}
         return self.observation(member).encode(observed)
+
+    def require_match(self, recording: Recording, streams: tuple[str, ...]) -> None:
+        """Refuse a recording that is not binned and recorded like the one trained on.
+
+        Raises
+        ------
+        ConfigError
+            A stream was not trained on, or its channels or bins differ; or none is named.
+        """
+        if not streams:
+            raise ConfigError(
+                "no stream is named",
+                fix=f"name one or more of them: {', '.join(self.channels)}",
+            )
+        if recording.grid.bin_width != self.bin_width:
+            raise ConfigError(
+                f"the recording has bins of {recording.grid.bin_width:g} s, the surrogate was "
+                f"trained on bins of {self.bin_width:g} s",
+                fix=f"ingest the recording with grid.bin_width: {self.bin_width:g}",
+            )
+        for name in streams:
+            self._require_channels(recording, name)
 
     def simulate(
         self, n_bins: int, *, z0: Float[Tensor, "start latent"], member: int = 0
@@ -107,7 +133,10 @@ class Surrogate:
         self, z: Float[Tensor, "*batch time latent"], *, seed: int, member: int = 0
     ) -> dict[str, Tensor]:
         """What the instruments would record along latent paths."""
-        return {n: draw(p, seed=seed + i) for i, (n, p) in enumerate(self.decode(z).items())}
+        streams = self.decode(z, member=member)
+        return {
+            name: draw(p, seed=derive_seed(seed, "sample", name)) for name, p in streams.items()
+        }
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write the surrogate as one folder: JSON, safetensors and a manifest."""
@@ -135,24 +164,21 @@ class Surrogate:
             "members": [m.to_plain() for m in self.members],
         }
 
-    def _observed(self, recording: Recording, name: str) -> Observed:
+    def _require_channels(self, recording: Recording, name: str) -> None:
         if name not in self.channels or name not in recording.streams:
             raise ConfigError(
                 f"stream {name!r} is not in both the surrogate ({', '.join(self.channels)}) and "
                 f"the recording ({', '.join(recording.streams)})",
                 fix="encode from streams that both have",
             )
-        stream = recording.streams[name]
-        if stream.channels.ids != self.channels[name].ids:
+        found, trained = recording.streams[name].channels, self.channels[name]
+        # A label's code means its level: the same codes of other levels would be misread.
+        if (found.ids, found.levels) != (trained.ids, trained.levels):
             raise ConfigError(
-                f"stream {name!r} has {stream.n_channels} channels in the recording, the "
-                f"surrogate was trained on {len(self.channels[name])} or on others",
+                f"stream {name!r} has {_count(found)} in the recording, the surrogate was "
+                f"trained on {_count(trained)}, or on others of other names",
                 fix="use the recording that the surrogate was trained on",
             )
-        return Observed(
-            torch.from_numpy(np.asarray(stream.values[:], dtype=np.float32)),
-            torch.from_numpy(np.asarray(stream.mask[:], dtype=bool)),
-        )
 
 
 def load_surrogate(path: str | Path) -> Surrogate:
@@ -165,14 +191,7 @@ def load_surrogate(path: str | Path) -> Surrogate:
     """
     folder = Path(path)
     check_manifest(folder)
-    header = read_json(folder / "surrogate.json") if (folder / "surrogate.json").is_file() else {}
-    if header.get("schema") != SCHEMA:
-        raise IntegrityError(
-            f"not a surrogate of this version: schema {header.get('schema')!r}, expected "
-            f"{SCHEMA!r}",
-            where=str(folder),
-            fix="give the folder that `neurodsr train` or `neurodsr run` wrote",
-        )
+    header = _read_header(folder)
     config = RunConfig.from_plain(header["config"])
     grid = TimeGrid(**header["grid"])
     channels = {n: Channels.from_plain(c) for n, c in header["channels"].items()}
@@ -194,6 +213,25 @@ def load_surrogate(path: str | Path) -> Surrogate:
     )
 
 
+def _read_header(folder: Path) -> dict[str, Any]:
+    path = folder / "surrogate.json"
+    header = read_json(path) if path.is_file() else None
+    schema = header.get("schema") if isinstance(header, dict) else None
+    if schema == SCHEMA:
+        return header
+    if isinstance(schema, str) and re.fullmatch(r"neurodsr/surrogate/\d+", schema):
+        raise IntegrityError(
+            f"its schema is {schema}, newer than {SCHEMA}",
+            where=str(path),
+            fix="read it with a newer neurodsr: pip install -U neurodsr",
+        )
+    raise IntegrityError(
+        f"not a surrogate: its schema is {schema!r}, not {SCHEMA!r}",
+        where=str(folder),
+        fix="give the folder that `neurodsr train` or `neurodsr run` wrote",
+    )
+
+
 def _load_observation(
     path: Path, config: RunConfig, channels: Mapping[str, Channels], grid: TimeGrid
 ) -> ObservationModel:
@@ -207,6 +245,18 @@ def _load_observation(
             fix="load the surrogate with the neurodsr and plug-in versions that wrote it",
         ) from error
     return model.requires_grad_(False)
+
+
+def _observed(stream: Stream) -> Observed:
+    return Observed(
+        torch.from_numpy(np.asarray(stream.values[:], dtype=np.float32)),
+        torch.from_numpy(np.asarray(stream.mask[:], dtype=bool)),
+    )
+
+
+def _count(channels: Channels) -> str:
+    levels = f" of {len(channels.levels)} levels" if channels.levels else ""
+    return f"{len(channels)} channels{levels}"
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:

@@ -86,7 +86,7 @@ def measure_table(evaluation: Evaluation) -> Table:
         )
         for measure in evaluation.measures
     ]
-    return make_table("Measures", ("measure", "value", "95 %", "floor", "baselines", ""), rows)
+    return make_table("Measures", ("measure", "value", "interval", "floor", "baselines", ""), rows)
 
 
 def fit_table(evaluation: Evaluation) -> Table:

@@ -161,19 +161,19 @@ def _latent_measures(
             convention="Hellinger; interval: range over members",
         ),
     ]
-    if forecast is not None:
-        measures.append(
-            Measure(
-                name="forecast gain",
-                value=forecast.value,
-                low=forecast.low,
-                high=forecast.high,
-                floor=None,
-                baselines={"constant prediction": 0.0},
-                unit="nats per bin",
-                better="higher",
-                convention=f"{forecast.judged_at} bins after the last bin the encoder saw; "
-                "interval: bootstrap over blocks of the test stretch",
-            )
-        )
-    return measures
+    return measures if forecast is None else [*measures, _forecast_measure(forecast)]
+
+
+def _forecast_measure(forecast: Forecast) -> Measure:
+    return Measure(
+        name="forecast gain",
+        value=forecast.value,
+        low=forecast.low,
+        high=forecast.high,
+        floor=None,
+        baselines={"constant prediction": 0.0},
+        unit="nats per bin",
+        better="higher",
+        convention=f"{forecast.judged_at} bins after the last bin the encoder saw; "
+        "interval: bootstrap over blocks of the test stretch",
+    )

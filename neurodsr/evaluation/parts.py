@@ -61,10 +61,16 @@ class Parts:
 
 
 def take_apart(surrogate: Surrogate, recording: Recording) -> Parts:
-    """Cut the recording as training did, and encode its parts with the chosen member."""
-    settings = surrogate.config.split
+    """Cut the recording as training did, and encode its parts with the chosen member.
+
+    Raises
+    ------
+    ConfigError
+        The surrogate was trained on other streams, channels or bins.
+    """
+    settings, names = surrogate.config.split, tuple(surrogate.config.streams)
+    surrogate.require_match(recording, names)
     split = split_recording(recording, validation=settings.validation, test=settings.test)
-    names = tuple(surrogate.config.streams)
     train, validation, test = (
         tuple(_streams(recording, names, a, b) for a, b in stretches)
         for stretches in (split.train, split.validation, split.test)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
 from neurodsr.evaluation.baselines import decoding_baseline, smoothing_baseline
 from neurodsr.evaluation.parts import Parts, Streams, pooled
@@ -16,27 +15,27 @@ from neurodsr.models.hiding import N_FOLDS, encode_without, hidden_bins
 def fit_streams(parts: Parts) -> list[StreamFit]:
     """Two tasks per stream: its hidden bins, and the whole stream from the others."""
     fits = []
-    for name, modality in parts.surrogate.config.streams.items():
-        test = pooled(parts.test, name)
-        tasks = {"hidden bins": torch.cat([predict_hidden(parts, s, name) for s in parts.test])}
+    for name in parts.surrogate.config.streams:
+        z = torch.cat([predict_hidden(parts, s, name) for s in parts.test])
+        fits.append(_fit(parts, name, z, "hidden bins", smoothing_baseline(parts, name)))
         if len(parts.surrogate.config.streams) > 1:
-            tasks["from the other streams"] = torch.cat(
-                [_latent_without(parts, s, name) for s in parts.test]
-            )
-        for task, z in tasks.items():
-            predicted = parts.model.decoder(name)(z)
-            scores = modality.score(predicted, test.values, test.mask, parts.null[name])
-            baseline = smoothing_baseline if task == "hidden bins" else decoding_baseline
-            fits.append(
-                StreamFit(
-                    stream=name,
-                    kind=modality.kind,
-                    task=task,
-                    scores=scores,
-                    baselines=baseline(parts, name),
-                )
-            )
+            z = torch.cat([_latent_without(parts, s, name) for s in parts.test])
+            trivial = decoding_baseline(parts, name)
+            fits.append(_fit(parts, name, z, "from the other streams", trivial))
     return fits
+
+
+def _fit(parts: Parts, name: str, z: Tensor, task: str, trivial: dict[str, float]) -> StreamFit:
+    modality, null = parts.surrogate.config.streams[name], parts.null[name]
+    seen = pooled(parts.test, name)
+    constant = modality.score(null, seen.values, seen.mask, null)
+    return StreamFit(
+        stream=name,
+        kind=modality.kind,
+        task=task,
+        scores=modality.score(parts.model.decoder(name)(z), seen.values, seen.mask, null),
+        baselines={f"{k}: constant": v for k, v in constant.items() if k != "gain"} | trivial,
+    )
 
 
 def predict_hidden(parts: Parts, streams: Streams, name: str) -> Tensor:
@@ -47,12 +46,6 @@ def predict_hidden(parts: Parts, streams: Streams, name: str) -> Tensor:
         only = {n: h if n == name else torch.zeros_like(h) for n, h in hidden.items()}
         z = torch.where(hidden[name], encode_without(parts.model, streams, only), z)
     return z
-
-
-def predicted_distribution(parts: Parts, streams: Streams, name: str) -> Distribution:
-    """Prediction of a stream's bins, each hidden from the encoder."""
-    with torch.no_grad():
-        return parts.model.decoder(name)(predict_hidden(parts, streams, name))
 
 
 def _latent_without(parts: Parts, streams: Streams, name: str) -> Tensor:

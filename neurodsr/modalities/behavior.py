@@ -89,12 +89,11 @@ class Behavior(Modality):
         mask: Bool[Tensor, "*batch time channel"],
         null: torch.distributions.Distribution,
     ) -> dict[str, float]:
-        """Explained variance of a signal, or accuracy of a label beside the majority's."""
+        """Explained variance of a signal, or accuracy of a label."""
         scores = super().score(predicted, x, mask, null)
         if self.observation == "categorical":
             n = mask.sum().clamp_min(1)
             scores["accuracy"] = (((predicted.logits.argmax(-1) == x) & mask).sum() / n).item()
-            scores["majority"] = (((null.logits.argmax(-1) == x) & mask).sum() / n).item()
             return scores
         mean = (x * mask).sum(-2, keepdim=True) / mask.sum(-2, keepdim=True).clamp_min(1)
         residual = ((x - predicted.mean) ** 2 * mask).sum(-2)

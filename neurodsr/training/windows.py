@@ -92,7 +92,8 @@ class WindowSampler:
         if max(lengths) < length:
             raise DataError(
                 f"the longest stretch has {max(lengths)} bins, a window {length}",
-                fix=f"set encoder.window and dynamics.window to {max(lengths)} or less, "
+                # A window of the dynamics holds one bin more than its steps.
+                fix=f"set encoder.window and dynamics.window to {max(lengths) - 1} or less, "
                 "or use a smaller bin_width",
             )
         self._arrays = {

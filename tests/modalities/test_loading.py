@@ -138,5 +138,5 @@ def test_a_continuous_signal_is_no_label(source, series):
 def test_trials_at_another_time_are_refused(source):
     path = "intervals/trials/choice"
     table = trials([7.0, 8.0], [7.5, 8.5], choice=["left", "right"])
-    with pytest.raises(DataError, match="check grid.start"):
+    with pytest.raises(DataError, match=r"check grid\.start"):
         labels(path).load(source(table, path), GRID)

@@ -125,9 +125,12 @@ def test_initial_weights_are_a_pure_function_of_the_seed(model):
             "streams": {"units": {"kind": "spikes"}},
         }
     )
-    build = lambda seed: ObservationModel.build(  # noqa: E731
-        config, {"units": Channels(("a",))}, bin_width=0.02, seed=seed
-    ).fusion.inner.weight
+    channels = {"units": Channels(("a",))}
+
+    def build(seed):
+        model = ObservationModel.build(config, channels, bin_width=0.02, seed=seed)
+        return model.fusion.inner.weight
+
     before = torch.get_rng_state()
     assert torch.equal(build(1), build(1))
     assert not torch.equal(build(1), build(2))
@@ -179,7 +182,6 @@ def test_a_hidden_value_cannot_reach_the_latent(model):
 def test_masked_values_change_neither_latent_nor_gradient(model):
     seen, other = streams(2), streams(9)
     tampered = {
-        n: Observed(torch.where(s.mask, s.values, other[n].values), s.mask)
-        for n, s in seen.items()
+        n: Observed(torch.where(s.mask, s.values, other[n].values), s.mask) for n, s in seen.items()
     }
     assert torch.equal(model.encode(tampered), model.encode(seen))

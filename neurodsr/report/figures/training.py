@@ -37,7 +37,8 @@ def training_picture(training: Training, members: tuple[MemberSummary, ...]) -> 
     return picture(
         draw,
         alt="Training losses of the encoders and of the ensemble members over optimization steps.",
-        caption="Losses should level off. A low loss does not show that the dynamics were found: "
+        caption="Losses should level off; where forcing is annealed, the members' rises again as "
+        "the teacher lets go. A low loss does not show that the dynamics were found: "
         "members that die in free runs often train as well as living ones.",
         height=3.2,
         narrow_height=3.0 * len(stages),
