@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from neurodsr.errors import IntegrityError
 
 AnyConfig = TypeVar("AnyConfig", bound="Config")
+
+Stored = TypeVar("Stored", bound="Config")
 
 
 class Config(BaseModel):
@@ -32,6 +36,26 @@ class Config(BaseModel):
     def to_plain(self) -> dict[str, Any]:
         """The same object as plain JSON-like data."""
         return self.model_dump(mode="json")
+
+
+def parse_stored(model: type[Stored], data: Any, *, where: str) -> Stored:
+    """Build a value from a document that neurodsr itself wrote.
+
+    Raises
+    ------
+    IntegrityError
+        The document does not fit, because another version wrote it or somebody changed it.
+    """
+    try:
+        return model.from_plain(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise IntegrityError(
+            f"{key or 'document'}: {first['msg']}",
+            where=where,
+            fix="read it with the neurodsr version that wrote it, or make it again",
+        ) from error
 
 
 def differing_keys(a: Any, b: Any, *, key: str = "") -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SerializeAsAny
+from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 from pydantic_core import PydanticCustomError
 
 from neurodsr.config import Config
@@ -38,6 +38,10 @@ def _resolve(value: Any) -> Any:
 AnyModality = Annotated[SerializeAsAny[Modality], BeforeValidator(_resolve)]
 
 
+Rate = Annotated[float, Field(gt=0)]
+Strength = Annotated[float, Field(gt=0, le=1)]
+
+
 class GridConfig(Config):
     """The clock that all streams share."""
 
@@ -49,12 +53,21 @@ class GridConfig(Config):
         None, description="Last time used, s on the file's clock; default: where streams overlap."
     )
 
+    @model_validator(mode="after")
+    def _in_order(self) -> GridConfig:
+        if self.start is not None and self.stop is not None and self.stop <= self.start:
+            raise ValueError(f"stop {self.stop:g} s is not after start {self.start:g} s")
+        return self
+
 
 class SplitConfig(Config):
     """Contiguous held-out stretches at the end of the recording, as fractions of its bins."""
 
     validation: float = Field(
-        0.1, gt=0, lt=0.5, description="Fraction that ranks encoders and members, before the test."
+        0.1,
+        gt=0,
+        lt=0.5,
+        description="Fraction that chooses encoders and when they stop, before the test.",
     )
     test: float = Field(0.2, gt=0, lt=0.5, description="Fraction at the end, only read to judge.")
 
@@ -70,16 +83,16 @@ class DynamicsConfig(Config):
     n_steps: int = Field(6000, ge=1, description="Optimization steps.")
     window: int = Field(100, ge=2, description="Length of a training window, bins.")
     batch_size: int = Field(32, ge=1, description="Windows a step and member.")
-    learning_rate: tuple[float, float] = Field(
-        (5e-3, 1e-4), description="First and last learning rate, exponential between."
+    learning_rate: tuple[Rate, Rate] = Field(
+        (5e-3, 1e-4), description="First and last learning rate, above 0, exponential between."
     )
-    alphas: tuple[float, ...] = Field(
+    alphas: tuple[Strength, ...] = Field(
         (0.15, 0.1),
         min_length=1,
-        description="Final strengths of generalized teacher forcing, 0 (none) to 1 (full); "
+        description="Final strengths of generalized teacher forcing, above 0 (none) to 1 (full); "
         "members take them in turn.",
     )
-    alpha_start: float | None = Field(
+    alpha_start: Strength | None = Field(
         0.5,
         description="Forcing strength at the first step, annealed geometrically to the member's "
         "alpha over the first 70 % of the steps; null: constant.",
@@ -100,8 +113,8 @@ class EncoderConfig(Config):
     n_steps: int = Field(8000, ge=1, description="Optimization steps.")
     window: int = Field(100, ge=3, description="Length of a training window, bins.")
     batch_size: int = Field(16, ge=1, description="Windows a step.")
-    learning_rate: tuple[float, float] = Field(
-        (5e-3, 1e-4), description="First and last learning rate, exponential between."
+    learning_rate: tuple[Rate, Rate] = Field(
+        (5e-3, 1e-4), description="First and last learning rate, above 0, exponential between."
     )
     drop_bins: float = Field(
         0.3, gt=0, lt=1, description="Probability that a bin of a stream is hidden and scored."
@@ -127,6 +140,12 @@ class EnsembleConfig(Config):
     n_members: int = Field(8, ge=1, le=256, description="Maps trained on each kept encoder.")
     n_starts: int = Field(32, ge=1, description="Starts of the free runs that find dead members.")
     n_bins: int = Field(100_000, ge=1000, description="Length of those free runs, bins.")
+
+    @model_validator(mode="after")
+    def _enough_encoders(self) -> EnsembleConfig:
+        if self.n_kept > self.n_encoders:
+            raise ValueError(f"n_kept {self.n_kept} is more than n_encoders {self.n_encoders}")
+        return self
 
 
 class TruthConfig(Config):

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
+from neurodsr.config import parse_stored
 from neurodsr.data.channels import Channels
 from neurodsr.data.recording import Recording
 from neurodsr.data.streams import Stream
@@ -192,7 +193,8 @@ def load_surrogate(path: str | Path) -> Surrogate:
     folder = Path(path)
     check_manifest(folder)
     header = _read_header(folder)
-    config = RunConfig.from_plain(header["config"])
+    where = str(folder / "surrogate.json")
+    config = parse_stored(RunConfig, header["config"], where=where)
     grid = TimeGrid(**header["grid"])
     channels = {n: Channels.from_plain(c) for n, c in header["channels"].items()}
     return Surrogate(
@@ -208,7 +210,7 @@ def load_surrogate(path: str | Path) -> Surrogate:
             PiecewiseLinearMap(**_tensors(folder / f"map-{i}.safetensors"))
             for i in range(len(header["members"]))
         ),
-        members=tuple(MemberSummary.from_plain(m) for m in header["members"]),
+        members=tuple(parse_stored(MemberSummary, m, where=where) for m in header["members"]),
         history=read_json(folder / "history.json"),
     )
 

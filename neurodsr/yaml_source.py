@@ -25,6 +25,7 @@ from ruamel.yaml.events import (
 
 from neurodsr.errors import ConfigError
 
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MAX_BYTES = 2**20
 MAX_DEPTH = 64
 
@@ -80,8 +81,15 @@ def read_yaml(path: str | Path) -> YamlSource:
         The file is missing, larger than 1 MiB, not UTF-8, or not plain YAML 1.2.
     """
     name = "<stdin>" if str(path) == "-" else str(path)
+    content = _read_bytes(path, name)
+    if content.startswith(HDF5_SIGNATURE):
+        raise ConfigError(
+            "this is a recording, not a configuration",
+            where=name,
+            fix=f"make a configuration for it first: neurodsr init '{name}'",
+        )
     try:
-        text = _read_bytes(path, name).decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(
             f"not UTF-8 text (byte {error.start} is 0x{error.object[error.start]:02x})",

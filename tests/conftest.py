@@ -165,6 +165,63 @@ def direct_surrogate(direct_config, direct_model, summary) -> Callable[..., Surr
     return make
 
 
+@pytest.fixture(scope="session")
+def small_session() -> Recording:
+    """60 bins of random spikes, a position and a choice."""
+    rng = np.random.default_rng(0)
+    grid, seen = TimeGrid(0.1, 0.02, 60), np.ones((60, 2), dtype=bool)
+    units = Channels(("a", "b"), regions=("VISp", "CA1"))
+    choice = Channels(("choice",), levels=("left", "right"))
+    streams = {
+        "units": Stream(rng.poisson(1.0, (60, 2)).astype(np.float32), seen, units, "count"),
+        "position": Stream(rng.normal(size=(60, 2)), seen, Channels(("x", "y")), "m"),
+        "choice": Stream(rng.integers(0, 2, (60, 1)), seen[:, :1], choice, "label"),
+    }
+    edges = Intervals(np.array([grid.start]), np.array([grid.stop]), {})
+    return Recording("session", grid, streams, edges)
+
+
+def random_map(seed: int) -> PiecewiseLinearMap:
+    g = torch.Generator().manual_seed(seed)
+    draw = lambda *shape: torch.randn(*shape, generator=g)  # noqa: E731
+    A, h1, h2 = draw(3).tanh(), draw(3), draw(6)
+    return PiecewiseLinearMap(A, 0.2 * draw(3, 6), draw(6, 3), h1, h2)
+
+
+@pytest.fixture(scope="session")
+def small_surrogate(small_session, summary) -> Surrogate:
+    """A surrogate of the small session: three untrained members on two encoders."""
+    config = RunConfig.from_plain(
+        {
+            "schema_version": 1,
+            "file": "a.nwb",
+            "grid": {"bin_width": 0.02},
+            "streams": {
+                "units": {"kind": "spikes"},
+                "position": {"kind": "behavior", "path": "position", "weight": 2.0},
+                "choice": {"kind": "behavior", "path": "choice", "observation": "categorical"},
+            },
+            "encoder": {"width": 4, "kernel": 3},
+            "dynamics": {"latent_dim": 3, "hidden_dim": 6},
+        }
+    )
+    channels = {n: s.channels for n, s in small_session.streams.items()}
+    encoders = [
+        ObservationModel.build(config, channels, bin_width=0.02, seed=i).requires_grad_(False)
+        for i in range(2)
+    ]
+    return Surrogate(
+        config=config,
+        grid=small_session.grid,
+        channels=channels,
+        units={n: s.unit for n, s in small_session.streams.items()},
+        observations=tuple(encoders),
+        maps=tuple(random_map(i) for i in range(3)),
+        members=tuple(summary(member=i, encoder=i % 2, exponent=i / 3) for i in range(3)),
+        history={"encoders": [{"step": [50], "loss": [1 / 3]}]},
+    )
+
+
 @pytest.fixture
 def unchecked_shapes():
     """Switch the tests' own check of shapes off, where the package's refusal is what is tested."""

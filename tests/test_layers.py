@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,14 @@ def imports_of(path):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("neurodsr"):
             _, _, below = node.module.partition(".")
             yield from [below.split(".")[0]] if below else (a.name for a in node.names)
+
+
+def modules_of(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names)
+        if isinstance(node, ast.ImportFrom):
+            yield node.module
 
 
 def part_of(path):
@@ -58,3 +67,12 @@ def test_imports_point_down(path):
 def test_kernels_and_measures_know_tensors_and_little_else_of_neurodsr(part, allowed):
     for path in (ROOT / "neurodsr" / part).glob("*.py"):
         assert set(imports_of(path)) <= allowed, path
+
+
+def test_kernels_and_measures_can_be_lifted_out_with_numbers_alone():
+    """They import numerical libraries and no pydantic, pynwb or zarr."""
+    numbers = {"neurodsr", "torch", "numpy", "scipy", "jaxtyping"}
+    for part in ("kernels", "measures"):
+        for path in (ROOT / "neurodsr" / part).glob("*.py"):
+            found = {m.split(".")[0] for m in modules_of(path)} - set(sys.stdlib_module_names)
+            assert found <= numbers, path

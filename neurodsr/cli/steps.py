@@ -21,6 +21,7 @@ from neurodsr.cli.output import print_text, require_free
 from neurodsr.cli.progress import show_progress
 from neurodsr.errors import OutputError
 from neurodsr.load_config import load_config
+from neurodsr.storage.folder import refuse_existing
 
 
 @click.command()
@@ -31,7 +32,7 @@ from neurodsr.load_config import load_config
 def ingest(config: Path, out: Path, sets: tuple[str, ...], force: bool) -> None:
     """Read a recording file and put all streams on one clock."""
     resolved = load_config(config, sets=sets)
-    require_free(out, force=force)
+    refuse_existing(out, force=force)
     from neurodsr.data.store import save_recording
     from neurodsr.ingest.ingest import ingest as read_file
 
@@ -63,7 +64,7 @@ def train(
     Checkpoints lie in OUT.work meanwhile; --resume goes on from them.
     """
     resolved = load_config(config, sets=sets)
-    require_free(out, force=force)
+    refuse_existing(out, force=force)
     from neurodsr.data.store import open_recording
     from neurodsr.training.train import train as fit
 
@@ -84,7 +85,7 @@ def train(
 @force_option
 def evaluate(surrogate: Path, recording: Path, out: Path, force: bool) -> None:
     """Judge a surrogate against its recording."""
-    require_free(out, force=force)
+    refuse_existing(out, force=force)
     from neurodsr.data.store import open_recording
     from neurodsr.evaluation.evaluate import evaluate as judge
     from neurodsr.evaluation.store import save_evaluation

@@ -14,38 +14,48 @@ from neurodsr.modalities.spikes import Spikes
 from neurodsr.models.hiding import N_FOLDS, hidden_bins
 from neurodsr.models.observation import Observed
 
-SMOOTHING_BINS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+SMOOTHING_BINS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
+SHRINKAGE = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)
 RIDGE = (1e-3, 1e-1, 1e1, 1e3)
+MIN_RATE = 0.01  # of a channel's mean: a predicted rate of 0 would forbid every spike
 
 
 def smoothing_baseline(parts: Parts, name: str) -> dict[str, float]:
     """Each hidden bin predicted by Gaussian smoothing of the channel's own other bins.
 
-    The width is chosen on the validation stretch. Counts give bits per spike, continuous
-    signals explained variance; labels have no such baseline, nor has a signal at rest.
+    Width and shrinkage towards the mean are chosen on the validation stretch. Counts give bits
+    per spike, continuous signals explained variance; labels have no such baseline, nor has a
+    signal at rest.
     """
     modality, levels = parts.surrogate.config.streams[name], parts.surrogate.channels[name].levels
     if levels:
         return {}
-    score = _bits_per_spike if isinstance(modality, Spikes) else _explained_variance
+    unit, score = _score_of(modality, levels)
     mean = parts.null[name].mean
 
-    def value(stretches: tuple[Streams, ...], width: float) -> float:
-        smooth = torch.cat([_smooth_hidden(s, name, width, mean) for s in stretches])
-        seen = pooled(stretches, name)
-        return score(smooth, mean.expand_as(smooth), seen)
+    def smooth(stretches: tuple[Streams, ...], width: float) -> Tensor:
+        return torch.cat([_smooth_hidden(s, name, width, mean) for s in stretches])
 
-    width = max(SMOOTHING_BINS, key=lambda w: value(parts.validation, w))
-    unit = "bits_per_spike" if isinstance(modality, Spikes) else "r2"
-    return _unless_undefined(f"{unit}: smoothing", value(parts.test, width))
+    def value(filled: Tensor, share: float, stretches: tuple[Streams, ...]) -> float:
+        shrunk = torch.lerp(filled, mean.expand_as(filled), share)
+        found = score(shrunk, mean, pooled(stretches, name))
+        return -np.inf if np.isnan(found) else found
+
+    best = (-np.inf, SMOOTHING_BINS[0], SHRINKAGE[0])
+    for width in SMOOTHING_BINS:
+        filled = smooth(parts.validation, width)
+        best = max(best, *((value(filled, s, parts.validation), width, s) for s in SHRINKAGE))
+    _, width, share = best
+    on_test = value(smooth(parts.test, width), share, parts.test)
+    return _unless_undefined(f"{unit}: smoothing", on_test)
 
 
 def decoding_baseline(parts: Parts, name: str) -> dict[str, float]:
     """The stream predicted from all others by Gaussian smoothing and ridge regression.
 
     Width and ridge are chosen on the validation stretch. Continuous signals give explained
-    variance, labels accuracy, counts bits per spike (rates below a thousandth of a spike are
-    raised to it).
+    variance, labels accuracy, counts bits per spike (rates below a hundredth of the
+    channel's mean are raised to it).
     """
     levels = parts.surrogate.channels[name].levels
     modality = parts.surrogate.config.streams[name]
@@ -71,7 +81,7 @@ def decoding_baseline(parts: Parts, name: str) -> dict[str, float]:
 
 def _unless_undefined(name: str, value: float) -> dict[str, float]:
     """A signal that does not move during the test has no variance to explain."""
-    return {} if np.isnan(value) else {name: value}
+    return {name: value} if np.isfinite(value) else {}
 
 
 def _score_of(modality: object, levels: tuple[str, ...]) -> tuple[str, Callable[..., float]]:
@@ -169,6 +179,7 @@ def _explained_variance(predicted: Tensor, _: Tensor, seen: Observed) -> float:
 
 
 def _bits_per_spike(rate: Tensor, mean: Tensor, seen: Observed) -> float:
-    rate, mean = rate.double().clamp_min(1e-3), mean.double()
+    mean = mean.double()
+    rate = rate.double().maximum(MIN_RATE * mean)
     gain = (seen.values * (rate / mean).log() - (rate - mean)) * seen.mask
     return (gain.sum() / (seen.values * seen.mask).sum().clamp_min(1) / np.log(2)).item()

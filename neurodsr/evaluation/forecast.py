@@ -10,12 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neurodsr.errors import DataError
-from neurodsr.evaluation.parts import Parts
+from neurodsr.evaluation.parts import Parts, Streams
 from neurodsr.kernels.scan import scan
 from neurodsr.measures.bootstrap import bootstrap_interval
 from neurodsr.seeds import generator
 
-N_BLOCKS = 20
+MIN_BLOCKS, MAX_BLOCKS = 10, 20
 
 
 class Forecast(NamedTuple):
@@ -35,56 +35,70 @@ class Forecast(NamedTuple):
 
 @torch.no_grad()
 def forecast_gain(parts: Parts, *, n_ahead: int = 50, judged_at: int = 5) -> Forecast:
-    r"""Log-likelihood gain of forecasts of the test stretch over the constant prediction.
+    r"""Log-likelihood gain of forecasts of the test stretches over the constant prediction.
 
     From each encoded state $\hat z_t$, which saw the bins up to t + context, the map runs freely;
     bins t + context + h, h >= 1, are compared with what was recorded. The interval resamples
-    blocks of the test stretch.
+    blocks of the test stretches, each longer than what one forecast spans.
 
     Raises
     ------
     DataError
-        The longest test stretch is shorter than context and horizon.
+        The test stretches hold fewer than `MIN_BLOCKS` such blocks.
     """
-    context = parts.model.context
-    i = int(np.argmax([len(z) for z in parts.encoded_test]))
-    z, streams = parts.encoded_test[i], parts.test[i]
-    n_starts = len(z) - 2 * context - n_ahead
-    if n_starts < 2 * N_BLOCKS:
+    context, seed = parts.model.context, parts.surrogate.config.seed
+    g = generator(seed, "forecast control")
+    span = 2 * context + n_ahead
+    usable = [
+        (z, streams)
+        for z, streams in zip(parts.encoded_test, parts.test, strict=True)
+        if len(z) > span
+    ]
+    runs = [_stretch_gains(parts, z, streams, n_ahead, g) for z, streams in usable]
+    blocks = [b for gains, _ in runs for b in _blocks(gains[:, judged_at - 1], context + n_ahead)]
+    if len(blocks) < MIN_BLOCKS:
         raise DataError(
-            f"the longest test stretch has {len(z)} bins, a forecast of {n_ahead} bins beyond "
-            f"{context} bins of context needs {2 * context + n_ahead + 2 * N_BLOCKS}",
-            fix="record longer, or use a smaller bin_width",
+            f"the test stretches give {len(blocks)} independent blocks of forecasts, "
+            f"{MIN_BLOCKS} are needed; a forecast of {n_ahead} bins beyond {context} bins of "
+            f"context needs stretches of more than {span} bins",
+            fix="record longer, raise split.test, or use a smaller bin_width or encoder.kernel",
         )
-    # Starts stay `context` bins away from the edges, where the encoder has lost half its view.
-    ahead = scan(parts.pwl, z[context : context + n_starts], n_steps=context + n_ahead)
-    seed = parts.surrogate.config.seed
-    others = torch.randperm(n_starts, generator=generator(seed, "forecast control"))
-    gains, shuffled = torch.zeros(n_starts, n_ahead), torch.zeros(n_ahead)
-    for h in range(n_ahead):
-        first = 2 * context + h + 1
-        now = slice(first, first + n_starts)
-        forecast = ahead[:, context + h]
-        gains[:, h] = _gain(parts, forecast, streams, now)
-        shuffled[h] = _gain(parts, forecast[others], streams, now).mean()
-    at = gains[:, judged_at - 1].double().numpy()
     low, high = bootstrap_interval(
-        lambda blocks: float(np.mean(np.concatenate(blocks))),
-        np.array_split(at, N_BLOCKS),
+        lambda some: float(np.mean(np.concatenate(some))),
+        blocks,
         generator=generator(seed, "forecast bootstrap"),
     )
-    return Forecast(
-        np.arange(1, n_ahead + 1),
-        gains.mean(0).numpy(),
-        shuffled.numpy(),
-        judged_at,
-        float(at.mean()),
-        low,
-        high,
-    )
+    gains, shuffled = (torch.cat(part).mean(0).numpy() for part in zip(*runs, strict=True))
+    value = float(np.mean(np.concatenate(blocks)))
+    return Forecast(np.arange(1, n_ahead + 1), gains, shuffled, judged_at, value, low, high)
 
 
-def _gain(parts: Parts, z: Tensor, streams: dict, now: slice) -> Float[Tensor, " start"]:
+def _stretch_gains(
+    parts: Parts, z: Tensor, streams: Streams, n_ahead: int, g: torch.Generator
+) -> tuple[Float[Tensor, "start horizon"], Float[Tensor, "start horizon"]]:
+    """Gains of the forecasts of one stretch, and of those made at some other moment of it.
+
+    Starts stay `context` bins away from the edges, where the encoder has lost half its view.
+    """
+    context = parts.model.context
+    n_starts = len(z) - 2 * context - n_ahead
+    ahead = scan(parts.pwl, z[context : context + n_starts], n_steps=context + n_ahead)
+    others = torch.randperm(n_starts, generator=g)
+    gains, shuffled = torch.zeros(n_starts, n_ahead), torch.zeros(n_starts, n_ahead)
+    for h in range(n_ahead):
+        first = 2 * context + h + 1
+        now, forecast = slice(first, first + n_starts), ahead[:, context + h]
+        gains[:, h] = _gain(parts, forecast, streams, now)
+        shuffled[:, h] = _gain(parts, forecast[others], streams, now)
+    return gains, shuffled
+
+
+def _blocks(gains: Float[Tensor, " start"], shortest: int) -> list[np.ndarray]:
+    n = min(MAX_BLOCKS, max(1, len(gains) // shortest))
+    return np.array_split(gains.double().numpy(), n)
+
+
+def _gain(parts: Parts, z: Tensor, streams: Streams, now: slice) -> Float[Tensor, " start"]:
     total = torch.zeros(len(z))
     for name, seen in streams.items():
         x, mask = seen.values[now], seen.mask[now]

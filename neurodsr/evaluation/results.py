@@ -17,8 +17,12 @@ class Measure(Config):
 
     name: str = Field(description="Identifier, e.g. 'state-space divergence (latent)'.")
     value: float | None = Field(description="Value of the chosen member; null where undefined.")
-    low: float | None = Field(None, description="Lower end of the 95 % bootstrap interval.")
-    high: float | None = Field(None, description="Upper end of the 95 % bootstrap interval.")
+    low: float | None = Field(
+        None, description="Lower end of the interval; the convention says of what."
+    )
+    high: float | None = Field(
+        None, description="Upper end of the interval; the convention says of what."
+    )
     floor: float | None = Field(
         None, description="What two stretches of the data themselves reach; null if unknown."
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neurodsr.config import parse_stored
 from neurodsr.evaluation.results import Evaluation
 from neurodsr.storage.documents import read_json, write_json
 from neurodsr.storage.folder import complete_folder
@@ -32,5 +33,6 @@ def load_evaluation(path: str | Path) -> tuple[Evaluation, dict[str, np.ndarray]
     """
     folder = Path(path)
     check_manifest(folder)
-    evaluation = Evaluation.from_plain(read_json(folder / "evaluation.json"))
+    path = folder / "evaluation.json"
+    evaluation = parse_stored(Evaluation, read_json(path), where=str(path))
     return evaluation, read_arrays(folder / "arrays.safetensors")

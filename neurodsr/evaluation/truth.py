@@ -41,7 +41,7 @@ def align(parts: Parts, truth: Truth) -> Alignment:
 
 
 def truth_measures(
-    parts: Parts, truth: Truth, orbits: Float[Tensor, "start time latent"], exponent: float
+    parts: Parts, truth: Truth, orbits: Float[Tensor, "start time latent"], exponent: float | None
 ) -> list[Measure]:
     """Aligned state-space divergence, spectral distance, exponent, and held-out state R2."""
     alignment = align(parts, truth)

@@ -76,8 +76,8 @@ class Spikes(Modality):
         Pei et al. 2021, Neural Latents Benchmark (bits per spike).
         """
         gain = ((predicted.log_prob(x) - null.log_prob(x)) * mask).sum()
-        n_spikes = (x * mask).sum().clamp_min(1)
+        n_spikes, n_seen = (x * mask).sum().clamp_min(1), mask.sum().clamp_min(1)
         return {
             "bits_per_spike": (gain / n_spikes / np.log(2)).item(),
-            "log_likelihood": ((predicted.log_prob(x) * mask).sum() / mask.sum()).item(),
+            "log_likelihood": ((predicted.log_prob(x) * mask).sum() / n_seen).item(),
         }

@@ -62,15 +62,16 @@ def simulate_streams(
     masks: Mapping[str, Tensor],
     *,
     seed: int,
+    first: int = 0,
 ) -> dict[str, Observed]:
     """What the instruments would record along a latent path, with the recording's own gaps.
 
-    `masks` [time, channel] of each stream are repeated to the length of the path.
+    `masks` [time, channel] of each stream are used from bin `first` on, and from the start
+    again where they end.
     """
     simulated = {}
     for i, name in enumerate(model.names):
         values = draw(model.decoder(name)(z), seed=seed + i).to(z.dtype)
-        mask = masks[name]
-        mask = mask.repeat(-(-len(z) // len(mask)), 1)[: len(z)]
+        mask = masks[name][(first + torch.arange(len(z))) % len(masks[name])]
         simulated[name] = Observed(values * mask, mask)
     return simulated

@@ -41,6 +41,6 @@ class TemporalFusion(nn.Module):
     @torch.no_grad()
     def normalize(self, z: Float[Tensor, "time latent"]) -> None:
         """Rescale and shift the output so that the given path gets zero mean and unit variance."""
-        center, scale = z.mean(0), z.std(0).mean()
+        center, scale = z.mean(0), z.std(0).mean().clamp_min(1e-3)
         self.outer.weight.div_(scale)
         self.outer.bias.copy_((self.outer.bias - center) / scale)

@@ -18,4 +18,6 @@ class MemberSummary(Config):
     self_divergence: float = Field(description="Re-encoded free run against encoded data.")
     self_spectrum: float = Field(description="Hellinger distance of their power spectra.")
     consistency: float = Field(description="One-step residual under forcing, of total variance.")
-    exponent: float = Field(description="Largest Lyapunov exponent, 1/s.")
+    exponent: float | None = Field(
+        description="Largest Lyapunov exponent, 1/s; null where every start diverged."
+    )

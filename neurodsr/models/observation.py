@@ -134,7 +134,10 @@ class ObservationModel(nn.Module):
             features = self.modalities[name].features(seen.values, self.channels[name])
             expert.initialize(features, seen.mask)
             self.decoder(name).initialize(seen.values, seen.mask)
-        head = {n: Observed(s.values[:n_bins], s.mask[:n_bins]) for n, s in streams.items()}
+        seen = torch.stack([s.mask.any(-1) for s in streams.values()]).any(0)
+        first = int(seen.int().argmax())  # before it nothing is seen, and nothing varies
+        window = slice(first, first + n_bins)
+        head = {n: Observed(s.values[window], s.mask[window]) for n, s in streams.items()}
         self.fusion.normalize(self.encode(head))
 
     def _present(

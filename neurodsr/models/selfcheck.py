@@ -88,11 +88,11 @@ def self_check(
     pooled, longest = torch.cat(list(encoded)), max(encoded, key=len)
     picks = torch.randperm(len(pooled), generator=torch.Generator().manual_seed(seed))
     starts = pooled[picks[torch.arange(n_starts) % len(pooled)]]
-    orbits = free_run(pwl, starts, n_bins, keep=min(n_kept, n_bins, len(longest)))
+    orbits = free_run(pwl, starts, n_bins, keep=min(n_kept, n_bins))
     axes = principal_axes(pooled)
-    seen = [
-        axes.project(z).numpy() for z in _reencode(model, orbits[:N_SIMULATED], masks, seed=seed)
-    ]
+    pieces = [p for z in orbits[:N_SIMULATED] for p in z.split(len(longest))]
+    pieces = [p for p in pieces if len(p) == min(len(longest), orbits.shape[1])]
+    seen = [axes.project(z).numpy() for z in _reencode(model, pieces, masks, seed=seed)]
     exponents = largest_exponent(pwl, orbits[:, 0], n_steps=min(3000, n_bins) // 5 * 5)
     return SelfCheck(
         dead=dead_orbits(axes.project(orbits), axes.project(pooled)),
@@ -128,15 +128,29 @@ def dead_orbits(
 
 
 def _n_cells(z: Tensor, low: Tensor, high: Tensor) -> int:
-    cells = ((z - low) / (high - low).clamp_min(1e-12) * N_CELLS).floor().clamp(-1, N_CELLS)
+    """Cells visited; cubes of one size, so that axes which hold only noise count as one."""
+    size = (high - low).max().clamp_min(1e-12) / N_CELLS
+    cells = ((z - low) / size).floor().clamp(-1, N_CELLS)
     return len(cells.unique(dim=0))
 
 
 def _reencode(
-    model: ObservationModel, orbits: Tensor, masks: Mapping[str, Tensor], *, seed: int
+    model: ObservationModel, paths: Sequence[Tensor], masks: Mapping[str, Tensor], *, seed: int
 ) -> list[Tensor]:
-    """Encode simulated recordings of the orbits; a diverged one stands at zero."""
+    """Encode simulated recordings of latent paths; a diverged one stands at zero.
+
+    Each path takes its gaps from another part of the recording.
+    """
+    n_bins = len(next(iter(masks.values())))
     return [
-        model.encode(simulate_streams(model, z.nan_to_num(0, 0, 0), masks, seed=seed + 97 * i))
-        for i, z in enumerate(orbits)
+        model.encode(
+            simulate_streams(
+                model,
+                z.nan_to_num(0, 0, 0),
+                masks,
+                seed=seed + 97 * i,
+                first=i * n_bins // len(paths),
+            )
+        )
+        for i, z in enumerate(paths)
     ]

@@ -24,7 +24,8 @@ from neurodsr.report.write import report_folder
 from neurodsr.run_config import RunConfig
 from neurodsr.sources.safety import check_regular_file
 from neurodsr.storage.documents import read_json, write_json
-from neurodsr.storage.folder import complete_folder
+from neurodsr.storage.files import require_writable_parent
+from neurodsr.storage.folder import complete_folder, refuse_existing
 from neurodsr.storage.lock import locked
 from neurodsr.storage.manifest import check_manifest, file_sha256
 from neurodsr.surrogate import Surrogate, load_surrogate
@@ -52,6 +53,11 @@ class _Stages:
     progress: Progress | None
     n_workers: int
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def tell(self, stage: str, done: int) -> None:
+        """Progress of a stage of one step."""
+        if self.progress is not None:
+            self.progress(stage, done, 1)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[Path]:
@@ -88,7 +94,7 @@ def run(
     resume
         Go on with the interrupted run in `OUT.partial`, if there is one.
     force
-        Replace a run of other content.
+        Make the run again, also where a finished one stands, and replace that.
     n_workers
         Training processes.
     command
@@ -103,37 +109,42 @@ def run(
     ConfigError
         The interrupted run has another configuration or file.
     """
+    require_writable_parent(out)
     check_regular_file(str(Path(root) / config.file))
     key = {
         "config": config.to_plain(),
         "sha256": file_sha256(Path(root) / config.file),
         "versions": versions(config),
     }
-    if (found := _finished(out, key)) is not None:
+    if not force and (found := _finished(out, key)) is not None:
         return found
-    if out.exists() and not force:
-        raise OutputError(
-            "the output folder exists, with other content than this run would write",
-            where=str(out),
-            fix="choose another folder, or replace it with --force",
-        )
+    refuse_existing(out, force=force)
     work = out.with_name(f"{out.name}.partial")
     with locked(work):
         _prepare(work, key, resume=resume)
         stages = _Stages(work, progress, n_workers)
-        recording = _ingest(stages, config, root)
+        try:
+            recording = _ingest(stages, config, root)
+        finally:
+            if not (work / "recording").is_dir():  # nothing was finished, so nothing is left
+                shutil.rmtree(work)
         surrogate = _train(stages, config, recording)
         _evaluate(stages, surrogate, recording)
         command = command or f"neurodsr run run.yaml -o {out.name}"
         about = describe_run(config, recording, command=command, seconds=stages.seconds)
+        stages.tell("report", 0)
         _publish(work, out, config, about | {"key": key}, force=force)
+        stages.tell("report", 1)
         shutil.rmtree(work)
     return _result(out)
 
 
 def _finished(out: Path, key: dict[str, Any]) -> RunResult | None:
     """The run that lies there already, if it is this one."""
-    if not (out / "run.json").is_file() or read_json(out / "run.json").get("key") != key:
+    if not (out / "run.json").is_file():
+        return None
+    about = read_json(out / "run.json")
+    if not isinstance(about, dict) or about.get("key") != key:
         return None
     check_manifest(out)
     return _result(out, up_to_date=True)
@@ -145,6 +156,8 @@ def _result(out: Path, *, up_to_date: bool = False) -> RunResult:
 
 
 def _prepare(work: Path, key: dict[str, Any], *, resume: bool) -> None:
+    if not (work / "recording").is_dir():  # killed before it had finished anything
+        shutil.rmtree(work, ignore_errors=True)
     if work.exists() and not resume:
         raise OutputError(
             "an interrupted run lies here",

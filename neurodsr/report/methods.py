@@ -85,11 +85,12 @@ def _dynamics(dynamics: Mapping[str, Any]) -> str:
 
 def _ensemble(ensemble: Mapping[str, Any]) -> str:
     return (
-        f"Ensemble. {count_of(ensemble['n_encoders'], 'encoder')} were trained from different "
-        f"seeds and {ensemble['n_kept']} kept by held-out masked likelihood; "
-        f"{count_of(ensemble['n_members'], 'map')} were trained on each kept one. Every map ran "
+        f"Ensemble. Of {count_of(ensemble['n_encoders'], 'encoder')}, each trained from a seed of "
+        f"its own, {ensemble['n_kept']} with the best held-out masked likelihood entered the "
+        f"ensemble, with {count_of(ensemble['n_members'], 'map')} on each. Every map ran "
         f"freely for {ensemble['n_bins']} bins from {count_of(ensemble['n_starts'], 'start')}; "
-        "runs that ended on a fixed point or a cycle although the data do not count as dead. "
+        "a run counts as dead if it left the finite numbers, lost half of the data's spread, or "
+        "visited less than a quarter of the cells that the data visit in the same time. "
         "Living members were ranked by how well a re-encoded free run resembles the encoded data, "
         "without any knowledge of a true system and never by prediction error."
     )

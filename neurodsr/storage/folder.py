@@ -23,7 +23,7 @@ from neurodsr.storage.files import (
 from neurodsr.storage.lock import locked
 from neurodsr.storage.manifest import MANIFEST, write_manifest
 
-__all__ = ["complete_folder", "write_atomically"]
+__all__ = ["complete_folder", "refuse_existing", "write_atomically"]
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def complete_folder(path: str | Path, *, force: bool = False) -> Iterator[Path]:
     with locked(path):
         with output_errors(path):
             _sweep(path)
-        _refuse_existing(path, force=force)
+        refuse_existing(path, force=force)
         partial = fresh_sibling(path, "tmp")
         try:
             with disk_errors(path):
@@ -68,14 +68,24 @@ def complete_folder(path: str | Path, *, force: bool = False) -> Iterator[Path]:
                     partial.mkdir()
                 yield partial
                 _seal(partial)
-                _refuse_existing(path, force=force)
+                refuse_existing(path, force=force)
                 with output_errors(path):
                     _put_in_place(partial, path)
         finally:
             remove(partial)
 
 
-def _refuse_existing(path: Path, *, force: bool) -> None:
+def refuse_existing(path: str | Path, *, force: bool) -> None:
+    """Refuse an output that stands there, before any work is done for it.
+
+    Raises
+    ------
+    OutputError
+        Something exists at `path`: anything without `force`, and with it anything that is not
+        an output of neurodsr. Or its folder is missing or cannot be written.
+    """
+    path = settled(path)
+    require_writable_parent(path)
     if not os.path.lexists(path):
         return
     if not force:

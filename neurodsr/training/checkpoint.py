@@ -11,6 +11,7 @@ from torch import Tensor
 
 from neurodsr.errors import IntegrityError
 from neurodsr.storage.documents import read_json, write_json
+from neurodsr.storage.files import remove
 from neurodsr.storage.folder import complete_folder
 from neurodsr.storage.manifest import check_manifest
 from neurodsr.storage.tensors import read_arrays, write_arrays
@@ -38,7 +39,9 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]] | 
                 k: torch.from_numpy(v) for k, v in arrays.items()
             }
         except IntegrityError:
-            candidate.rename(candidate.with_suffix(".corrupt"))
+            aside = candidate.with_suffix(".corrupt")
+            remove(aside)  # the same step may have been damaged before; the last one is kept
+            candidate.rename(aside)
     return None
 
 

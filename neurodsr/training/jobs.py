@@ -131,7 +131,9 @@ def _run_encoder(
         bin_width=workspace.bin_width,
         seed=derive_seed(seed, "initial encoder"),
     )
-    task = observation_task(model, workspace.train, config, name=job.name, seed=seed)
+    task = observation_task(
+        model, workspace.train, workspace.validation, config, name=job.name, seed=seed
+    )
     history = run_task(task, _checkpoints(workspace, job), watch)
     facts = {"seed": seed, "held_out": held_out_loss(model, workspace.validation)}
     return facts | history, dict(model.state_dict())
@@ -201,5 +203,5 @@ def _summary(
         self_divergence=check.divergence,
         self_spectrum=check.spectrum,
         consistency=residual,
-        exponent=finite.median().item() / bin_width if len(finite) else 0.0,
+        exponent=finite.median().item() / bin_width if len(finite) else None,
     )

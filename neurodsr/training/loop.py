@@ -41,6 +41,9 @@ class Task:
         Steps in all.
     learning_rate
         First and last, exponential between.
+    score
+        Held-out loss of the present parameters; where given, the best ones seen at a snapshot
+        are kept in the end instead of the last.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Task:
     clip: Callable[[list[Tensor]], None]
     n_steps: int
     learning_rate: tuple[float, float]
+    score: Callable[[], float] | None = None
 
 
 @dataclass
@@ -59,7 +63,7 @@ class Watch:
     stop: Callable[[], bool] = field(default=lambda: False)
 
 
-def run_task(task: Task, folder: Path | None, watch: Watch) -> dict[str, list[float]]:
+def run_task(task: Task, folder: Path | None, watch: Watch) -> dict[str, list[int | float]]:
     """Optimize a task from its newest checkpoint in `folder`, or from the start.
 
     A loss or gradient that is not finite takes the run back to the last snapshot with half the
@@ -85,6 +89,9 @@ def run_task(task: Task, folder: Path | None, watch: Watch) -> dict[str, list[fl
     except (StopRequestedError, KeyboardInterrupt, PreemptedError):
         loop.save()
         raise
+    if task.score is not None:
+        loop.state.keep_if_best(task.score())
+        task.module.load_state_dict(loop.state.best)
     return loop.state.history
 
 
@@ -102,6 +109,8 @@ class _Loop:
         if not _advance(self.task, self.state):
             _roll_back(self.task, self.state, self.snapshot)
         elif self.state.step % SNAPSHOT_STEPS == 0:
+            if self.task.score is not None:
+                self.state.keep_if_best(self.task.score())
             self.snapshot = self.state.capture()
             self.watch.progress(self.state.step)
             if monotonic() - self.saved_at > SECONDS_BETWEEN_CHECKPOINTS:
@@ -118,6 +127,8 @@ def _advance(task: Task, state: TrainingState) -> bool:
     loss = task.loss(state.step)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
+    for p in state.parameters:
+        p.grad = torch.zeros_like(p) if p.grad is None else p.grad  # one that nothing depends on
     task.clip(state.parameters)
     finite = (
         loss.isfinite() & torch.stack([p.grad.isfinite().all() for p in state.parameters]).all()

@@ -15,7 +15,8 @@ HISTORY_STEPS = 50
 class TrainingState:
     """Parameters, optimizer, step number and history of one task.
 
-    `rate_scale` and `rollbacks` belong to the divergence guard.
+    `rate_scale` and `rollbacks` belong to the divergence guard, `best` holds the parameters that
+    scored best on held-out data so far.
     """
 
     module: nn.Module
@@ -26,7 +27,9 @@ class TrainingState:
     rate_scale: float = 1.0
     rollbacks: int = 0
     running: float = 0.0
-    history: dict[str, list[float]] = field(default_factory=lambda: {"step": [], "loss": []})
+    history: dict[str, list[int | float]] = field(default_factory=lambda: {"step": [], "loss": []})
+    best_score: float | None = None
+    best: dict[str, Tensor] = field(default_factory=dict)
 
     @classmethod
     def start(cls, module: nn.Module, learning_rate: tuple[float, float]) -> TrainingState:
@@ -49,6 +52,12 @@ class TrainingState:
             self.history["loss"].append(self.running / HISTORY_STEPS)
             self.running = 0.0
 
+    def keep_if_best(self, score: float) -> None:
+        """Remember the parameters if no earlier ones had a lower held-out score."""
+        if self.best_score is None or score < self.best_score:
+            self.best_score = score
+            self.best = {k: v.clone() for k, v in self.module.state_dict().items()}
+
     def capture(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """A copy of everything: JSON-able facts and tensors."""
         facts = {
@@ -56,9 +65,11 @@ class TrainingState:
             "rate_scale": self.rate_scale,
             "rollbacks": self.rollbacks,
             "running": self.running,
+            "best_score": self.best_score,
             "history": {k: list(v) for k, v in self.history.items()},
         }
         tensors = {f"module/{k}": v.clone() for k, v in self.module.state_dict().items()}
+        tensors |= {f"best/{k}": v for k, v in self.best.items()}
         for i, p in enumerate(self.parameters):
             for name, value in self.optimizer.state.get(p, {}).items():
                 tensors[f"optimizer/{i}/{name}"] = value.clone()
@@ -69,11 +80,14 @@ class TrainingState:
         self.step, self.running = facts["step"], facts["running"]
         self.rate_scale, self.rollbacks = facts["rate_scale"], facts["rollbacks"]
         self.history = {k: list(v) for k, v in facts["history"].items()}
-        self.module.load_state_dict(
-            {k.removeprefix("module/"): v for k, v in tensors.items() if k.startswith("module/")}
-        )
+        self.best_score, self.best = facts["best_score"], _under("best/", tensors)
+        self.module.load_state_dict(_under("module/", tensors))
         self.optimizer.state.clear()
         for key, value in tensors.items():
             if key.startswith("optimizer/"):
                 _, i, name = key.split("/")
                 self.optimizer.state[self.parameters[int(i)]][name] = value.clone()
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neurodsr.data.recording import Recording
-from neurodsr.errors import ConfigError, InterruptedRunError
+from neurodsr.errors import ConfigError, DataError, InterruptedRunError
 from neurodsr.kernels.pwl import PiecewiseLinearMap
 from neurodsr.models.member import MemberSummary
 from neurodsr.run_config import RunConfig
@@ -42,7 +42,7 @@ def train(
     Parameters
     ----------
     recording
-        The aligned data; the validation stretch ranks, the test stretch is not read.
+        The aligned data; the validation stretch chooses encoders, the test stretch is not read.
     config
         The run's configuration.
     work
@@ -71,6 +71,7 @@ def train(
         raise ConfigError(f"n_workers is {n_workers}", fix="use at least one process")
     prepare = resume_workspace if resume else create_workspace
     workspace = prepare(Path(work), recording, config)
+    _require_windows(workspace)
     try:
         with Pool(workspace, n_workers, progress or _silent) as pool:
             pool.run("encoders", encoder_jobs(workspace))
@@ -83,6 +84,19 @@ def train(
             fix="run the same command again with --resume to go on",
         ) from stop
     return _assemble(workspace, recording, kept)
+
+
+def _require_windows(workspace: Workspace) -> None:
+    """Refuse windows that no stretch holds now, not after the encoders are trained."""
+    config, longest = workspace.config, max(workspace.train.lengths)
+    needed = max(config.encoder.window, config.dynamics.window + 1)
+    if longest < needed:
+        raise DataError(
+            f"the longest training stretch has {longest} bins, a window needs {needed}",
+            where=str(workspace.path),
+            fix=f"set encoder.window to {longest} and dynamics.window to {longest - 1} or less, "
+            "or use a smaller bin_width",
+        )
 
 
 def rank(members: list[MemberSummary]) -> list[int]:

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,9 @@ def main(path: str) -> None:
         except NeurodsrError as error:
             kind = type(error).__name__
             _say(job=job.name, error=[kind, error.what, error.where, error.fix])
+            return
+        except Exception as error:  # a bug: the parent keeps its traceback in the log
+            _say(job=job.name, bug=[repr(error), traceback.format_exc()])
             return
         _say(job=job.name, done=True)
 

@@ -85,9 +85,8 @@ class Pool:
                 continue
             if message is None:
                 raise self._death(i)
-            if "error" in message:
-                kind, what, where, fix = message["error"]
-                raise getattr(errors, kind, NeurodsrError)(what, where=where, fix=fix)
+            if "error" in message or "bug" in message:
+                raise _as_raised(message)
             if "step" in message:
                 tell(message["job"], message["step"])
             if "done" in message:
@@ -124,14 +123,19 @@ class Pool:
 
     def _death(self, i: int) -> NeurodsrError:
         code = self._processes[i].wait()
-        if code > 0:
-            return NeurodsrError(
-                f"training process {i} failed; its traceback is above",
-                where=str(self._workspace.path),
-                fix="report it with the traceback; a rerun with --resume goes on",
-            )
         return ResourceError(
-            f"training process {i} was killed by signal {-code}",
+            f"training process {i} ended with status {code}",
             where=str(self._workspace.path),
             fix="if memory ran out use fewer --workers; then run again with --resume",
         )
+
+
+def _as_raised(message: dict[str, Any]) -> Exception:
+    """What a job raised in its process; of a bug, with the traceback from there."""
+    if "error" in message:
+        kind, what, where, fix = message["error"]
+        return getattr(errors, kind, NeurodsrError)(what, where=where, fix=fix)
+    said, trace = message["bug"]
+    error = RuntimeError(f"in training job {message['job']}: {said}")
+    error.add_note(trace)
+    return error

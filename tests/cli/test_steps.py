@@ -79,7 +79,7 @@ def test_an_existing_output_is_refused_before_any_work(run, config, tmp_path, co
     (tmp_path / "out").mkdir()
     done = run(command, *inputs, "-o", tmp_path / "out")
     assert done.code == 5
-    assert "fix: choose another -o, or give --force to replace it" in done.err
+    assert "fix: choose another name, or pass --force to replace it" in done.err
 
 
 def test_train_on_something_that_is_no_recording_exits_3(run, module, config, tmp_path):

@@ -104,7 +104,7 @@ def test_bins_that_were_not_observed_are_not_judged(
 
 
 def test_a_test_stretch_shorter_than_the_horizon_is_refused(forecast, linear_map):
-    with pytest.raises(DataError, match=r"has 60 bins[\s\S]*record longer"):
+    with pytest.raises(DataError, match="record longer"):
         forecast(noise(300), linear_map(np.eye(2)))
 
 

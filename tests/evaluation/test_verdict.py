@@ -3,7 +3,7 @@ import pytest
 from neurodsr.evaluation.forecast import Forecast
 from neurodsr.evaluation.results import Measure
 from neurodsr.evaluation.truth import TRUE_VALUE
-from neurodsr.evaluation.verdict import judge
+from neurodsr.evaluation.verdict import MAX_SPECTRUM_EXCESS, judge
 
 GOOD = Forecast(horizon=None, gain=None, shuffled=None, judged_at=5, value=0.4, low=0.3, high=0.5)
 
@@ -49,17 +49,24 @@ def test_any_check_of_the_member_that_fails_alone_decides(summary, fields, check
     assert said in verdict.sentence
 
 
-@pytest.mark.parametrize("forecast", [None, GOOD._replace(low=0.0), GOOD._replace(low=-0.1)])
-def test_a_forecast_that_may_be_worth_nothing_decides(summary, forecast):
+@pytest.mark.parametrize(
+    ("forecast", "said"),
+    [
+        (None, "too short to tell"),
+        (GOOD._replace(low=0.0), "no better than a constant"),
+        (GOOD._replace(low=-0.1), "no better than a constant"),
+    ],
+)
+def test_a_forecast_that_may_be_worth_nothing_decides(summary, forecast, said):
     verdict = judge(summary(), forecast, spectrum_floor=0.02)
     assert failed(verdict) == ["forecast gain (95 % lower bound)"]
-    assert "no better than a constant" in verdict.sentence
+    assert said in verdict.sentence
 
 
 def test_rhythms_are_judged_above_what_two_stretches_of_data_differ_by(summary):
-    member = summary(self_spectrum=0.25)
-    assert not judge(member, GOOD, spectrum_floor=0.02).reconstructed
-    assert judge(member, GOOD, spectrum_floor=0.12).reconstructed
+    member, least = summary(self_spectrum=0.25), 0.25 - MAX_SPECTRUM_EXCESS
+    assert not judge(member, GOOD, spectrum_floor=least - 0.001).reconstructed
+    assert judge(member, GOOD, spectrum_floor=least + 0.001).reconstructed
 
 
 def test_a_truth_that_is_met_adds_three_checks(summary):
