@@ -17,13 +17,12 @@ from torch.distributions import Distribution
 from neurodsr.config import parse_stored
 from neurodsr.data.channels import Channels
 from neurodsr.data.recording import Recording
-from neurodsr.data.streams import Stream
 from neurodsr.data.time import TimeGrid
 from neurodsr.errors import ConfigError, IntegrityError
 from neurodsr.kernels.pwl import PiecewiseLinearMap
 from neurodsr.models.free_run import draw, free_run
 from neurodsr.models.member import MemberSummary
-from neurodsr.models.observation import ObservationModel, Observed
+from neurodsr.models.observation import ObservationModel, as_observed
 from neurodsr.run_config import RunConfig
 from neurodsr.seeds import derive_seed
 from neurodsr.storage.documents import read_json, write_json
@@ -92,8 +91,8 @@ class Surrogate:
         """
         names = tuple(self.config.streams) if streams is None else streams
         self.require_match(recording, names)
-        observed = {name: _observed(recording.streams[name]) for name in names}
-        return self.observation(member).encode(observed)
+        seen = {name: as_observed(recording.streams[name]) for name in names}
+        return self.observation(member).encode(seen)
 
     def require_match(self, recording: Recording, streams: tuple[str, ...]) -> None:
         """Refuse a recording that is not binned and recorded like the one trained on.
@@ -247,13 +246,6 @@ def _load_observation(
             fix="load the surrogate with the neurodsr and plug-in versions that wrote it",
         ) from error
     return model.requires_grad_(False)
-
-
-def _observed(stream: Stream) -> Observed:
-    return Observed(
-        torch.from_numpy(np.asarray(stream.values[:], dtype=np.float32)),
-        torch.from_numpy(np.asarray(stream.mask[:], dtype=bool)),
-    )
 
 
 def _count(channels: Channels) -> str:

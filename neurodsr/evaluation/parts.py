@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -14,7 +13,7 @@ from torch.distributions import Distribution
 from neurodsr.data.recording import Recording
 from neurodsr.data.split import Split, split_recording
 from neurodsr.kernels.pwl import PiecewiseLinearMap
-from neurodsr.models.observation import ObservationModel, Observed
+from neurodsr.models.observation import ObservationModel, Observed, as_observed
 from neurodsr.models.selfcheck import Axes, principal_axes
 from neurodsr.surrogate import Surrogate
 
@@ -98,13 +97,7 @@ def pooled(stretches: tuple[Streams, ...], name: str) -> Observed:
 
 
 def _streams(recording: Recording, names: tuple[str, ...], a: int, b: int) -> Streams:
-    return {
-        name: Observed(
-            torch.from_numpy(np.asarray(recording.streams[name].values[a:b], dtype=np.float32)),
-            torch.from_numpy(np.asarray(recording.streams[name].mask[a:b], dtype=bool)),
-        )
-        for name in names
-    }
+    return {name: as_observed(recording.streams[name], slice(a, b)) for name in names}
 
 
 @torch.no_grad()

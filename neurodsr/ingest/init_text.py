@@ -72,7 +72,7 @@ def _lines(
 
 def _comments(proposed: Mapping[str, Any], inspection: Inspection) -> dict[KeyPath, str]:
     rates = [s.median_rate for s in inspection.streams if s.kind == "events" and s.usable]
-    why = f"the median unit fires at {max(rates):.3g} Hz" if rates else "at least a sample a bin"
+    why = f"the median neuron fires at {max(rates):.3g} Hz" if rates else "at least a sample a bin"
     comments: dict[KeyPath, str] = {
         ("file",): "relative to this file",
         ("grid", "bin_width"): f"s; {why}",

@@ -29,7 +29,7 @@ def propose_config(inspection: Inspection, *, root: Path | None = None) -> dict[
     """The plain data of a RunConfig that uses what was found; a start, to be edited.
 
     Units become spikes; position and other behavior becomes a signal or labels. Streams that
-    share no time with the ones before them are left out. Bins are 0.02 s where the median unit
+    share no time with the ones before them are left out. Bins are 0.02 s where the median neuron
     fires at 5 Hz or more, 0.05 s from 1.5 Hz, 0.1 s below (our own choice: about one spike in
     every tenth bin); the latent dimension is the square root of the number of channels, from 3
     to 12 (our own choice), or that of the true state where it is known.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from torch.distributions import Distribution
 from torch.nn import functional
 
 from neurodsr.data.channels import Channels
+from neurodsr.data.streams import Stream
 from neurodsr.modalities.base import Modality
 from neurodsr.modalities.decoders import Decoder
 from neurodsr.modalities.encoders import StreamEncoder
@@ -24,6 +26,14 @@ class Observed(NamedTuple):
 
     values: Float[Tensor, "*batch time channel"]
     mask: Bool[Tensor, "*batch time channel"]
+
+
+def as_observed(stream: Stream, bins: slice = slice(None)) -> Observed:
+    """Read some bins of a stream of a recording into memory, as tensors."""
+    return Observed(
+        torch.from_numpy(np.asarray(stream.values[bins], dtype=np.float32)),
+        torch.from_numpy(np.asarray(stream.mask[bins], dtype=bool)),
+    )
 
 
 class ObservationModel(nn.Module):

@@ -71,7 +71,7 @@ def _spike_times(
     bounds = row_bounds(column, n_rows=len(ids), n_data=len(data), where=f"{where}_index")
     if bounds[-1] == 0:
         raise DataError(
-            f"none of the {len(ids)} units has a spike",
+            f"none of the {len(ids)} neurons has a spike",
             where=where,
             fix="use a file with spikes, or leave the spikes stream out",
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -13,7 +12,7 @@ from torch.nn import functional
 
 from neurodsr.data.recording import Recording
 from neurodsr.errors import DataError
-from neurodsr.models.observation import Observed
+from neurodsr.models.observation import Observed, as_observed
 from neurodsr.seeds import generator
 
 Stretches = tuple[tuple[int, int], ...]
@@ -45,13 +44,7 @@ def to_tensors(recording: Recording, stretches: Stretches) -> Tensors:
     """Read the given stretches of bins of every stream into memory."""
     return Tensors(
         tuple(
-            {
-                name: Observed(
-                    torch.from_numpy(np.asarray(stream.values[a:b], dtype=np.float32)),
-                    torch.from_numpy(np.asarray(stream.mask[a:b], dtype=bool)),
-                )
-                for name, stream in recording.streams.items()
-            }
+            {name: as_observed(s, slice(a, b)) for name, s in recording.streams.items()}
             for a, b in stretches
         )
     )

@@ -97,7 +97,7 @@ def test_the_written_configuration_parses_back_to_the_proposed_run(demo):
     text = config_text(proposed, found)
     assert text.startswith(f"# yaml-language-server: $schema={SCHEMA}\n")
     assert parse(text) == proposed
-    assert "0.02  # s; the median unit fires at" in text
+    assert "0.02  # s; the median neuron fires at" in text
     assert "regions CA1, MOs, VISp" in text
 
 

@@ -34,9 +34,7 @@ def test_streams_that_share_no_time_are_refused_with_the_span_of_each():
     assert caught.value.exit_code == 3
 
 
-@pytest.mark.parametrize(
-    "fields", [{"start": -5.0}, {"stop": 50.0}, {"start": 9.0, "stop": 3.0}, {"start": 11.0}]
-)
+@pytest.mark.parametrize("fields", [{"start": -5.0}, {"stop": 50.0}, {"start": 11.0}])
 def test_a_start_or_stop_outside_all_streams_is_refused(fields):
     with pytest.raises(DataError, match=r"fix: choose grid\.start and grid\.stop within 0 to 12 s"):
         grid(**fields)

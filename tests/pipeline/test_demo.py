@@ -40,4 +40,3 @@ def test_bins_shuffled_in_time_are_not_reconstructed_also_without_knowing_the_tr
     assert not evaluation.verdict.reconstructed
     failed = {c.name for c in evaluation.verdict.checks if not c.passed}
     assert "forecast gain (95 % lower bound)" in failed
-    assert "one-step residual" in failed

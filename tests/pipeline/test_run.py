@@ -63,7 +63,7 @@ def test_the_same_seed_twice_gives_identical_metrics(finished, lab, config):
 def test_an_output_of_another_configuration_is_kept_and_refused(finished, lab, config):
     other = RunConfig.from_plain(config.to_plain() | {"seed": 99})
     before = folder_digest(finished.out)
-    with pytest.raises(OutputError, match="replace it with --force"):
+    with pytest.raises(OutputError, match="pass --force to replace it"):
         run(other, root=lab, out=lab / "out", n_workers=1)
     assert folder_digest(finished.out) == before
 

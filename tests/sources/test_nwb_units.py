@@ -127,7 +127,7 @@ def test_times_that_belong_to_no_unit_are_noted(units_file, opened):
 
 
 def test_no_spike_at_all_is_refused(units_file, opened):
-    with pytest.raises(DataError, match=r"none of the 2 units has a spike\n  fix: use a file"):
+    with pytest.raises(DataError, match=r"none of the 2 neurons has a spike\n  fix: use a file"):
         opened(units_file([], [])).events("units")
 
 
