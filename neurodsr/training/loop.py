@@ -17,6 +17,7 @@ from neurodsr.training.state import TrainingState
 SNAPSHOT_STEPS = 200  # a run goes back to a multiple of this, so resuming changes no bit
 SECONDS_BETWEEN_CHECKPOINTS = 2.0
 MAX_ROLLBACKS = 3
+OVERFITTED = 0.01  # nats of held-out loss above its lowest
 
 
 class StopRequestedError(Exception):
@@ -42,8 +43,8 @@ class Task:
     learning_rate
         First and last, exponential between.
     score
-        Held-out loss of the present parameters; where given, the best ones seen at a snapshot
-        are kept in the end instead of the last.
+        Held-out loss of the present parameters; where given, and where it has risen in the end,
+        the best ones seen at a snapshot are kept instead of the last.
     """
 
     name: str
@@ -89,9 +90,10 @@ def run_task(task: Task, folder: Path | None, watch: Watch) -> dict[str, list[in
     except (StopRequestedError, KeyboardInterrupt, PreemptedError):
         loop.save()
         raise
-    if task.score is not None:
-        loop.state.keep_if_best(task.score())
-        task.module.load_state_dict(loop.state.best)
+    if task.score is not None and loop.state.best_score is not None:
+        # The last parameters are the annealed ones: better than a slightly lower score of noisier.
+        if task.score() > loop.state.best_score + OVERFITTED:
+            task.module.load_state_dict(loop.state.best)
     return loop.state.history
 
 

@@ -35,8 +35,8 @@ def observation_task(
 ) -> Task:
     """Set up the training of encoder and decoders on the training stretches.
 
-    The parameters that predict hidden validation bins best are kept: on a short recording the
-    likelihood of neurons that seldom fire is soon overfitted.
+    Where the held-out loss rises in the end, the parameters that predicted hidden validation
+    bins best are kept: on a short recording, neurons that seldom fire are soon overfitted.
     """
     settings = config.encoder
     model.initialize(data.pooled())

@@ -84,7 +84,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("case", "code", "fix"), CASES, ids=lambda c: getattr(c, "__name__", None))
-def test_a_refused_input_leaves_nothing_and_the_mended_one_runs(
+def test_a_refused_input_says_what_to_do_and_leaves_nothing(
     case, code, fix, session, tmp_path, capfd
 ):
     case(tmp_path, session)
@@ -96,6 +96,12 @@ def test_a_refused_input_leaves_nothing_and_the_mended_one_runs(
     assert fix in said
     assert "Traceback" not in said
     assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_the_mended_configuration_runs_at_once(session, tmp_path):
+    wrong_path(tmp_path, session)
+    command = ["run", str(tmp_path / "run.yaml"), "-o", str(tmp_path / "out"), "--workers", "1"]
+    assert run_command(command) == 3
     configure(tmp_path, session)
     assert run_command(command) == 0
 
