@@ -90,10 +90,10 @@ def run_task(task: Task, folder: Path | None, watch: Watch) -> dict[str, list[in
     except (StopRequestedError, KeyboardInterrupt, PreemptedError):
         loop.save()
         raise
-    if task.score is not None and loop.state.best_score is not None:
-        # The last parameters are the annealed ones: better than a slightly lower score of noisier.
-        if task.score() > loop.state.best_score + OVERFITTED:
-            task.module.load_state_dict(loop.state.best)
+    # The last parameters are the annealed ones: better than a slightly lower score of noisier.
+    best = loop.state.best_score
+    if task.score is not None and best is not None and task.score() > best + OVERFITTED:
+        task.module.load_state_dict(loop.state.best)
     return loop.state.history
 
 
