@@ -10,7 +10,7 @@ from neurodsr.data.time import TimeGrid
 from neurodsr.data.truth import Truth
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recording:
     """All streams of a session on one clock, with everything that ingest repaired or dropped.
 
@@ -45,6 +45,15 @@ class Recording:
     notes: tuple[str, ...] = ()
     source: Mapping[str, str] | None = None
     truth: Truth | None = None
+
+    def __repr__(self) -> str:
+        grid = self.grid
+        bins = f"{grid.n_bins} bins of {grid.bin_width:g} s from {grid.start:g} s"
+        head = f"Recording {self.id!r}: {bins}"
+        streams = [f"  {name}: {stream!r}" for name, stream in self.streams.items()]
+        inputs = [] if self.inputs is None else [f"  inputs: {self.inputs!r}"]
+        n, m = len(self.segments.starts), len(self.notes)
+        return "\n".join([head, *streams, *inputs, f"  {n} segments, {m} notes"])
 
     def __post_init__(self) -> None:
         for name, stream in self.streams.items():

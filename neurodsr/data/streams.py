@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +26,8 @@ class Events(NamedTuple):
 
     Channel c owns `times[offsets[c]:offsets[c + 1]]`, sorted, in s. `observed[c]` lists the
     stretches in which channel c was watched, shape (interval, 2); None where the file is silent.
+    `durations` has one entry an event, s, where events last; `columns` holds what else the file
+    says of the channels, one entry a channel (a unit's quality, say).
     """
 
     times: Float[np.ndarray, " event"]
@@ -31,12 +35,17 @@ class Events(NamedTuple):
     channels: Channels
     observed: tuple[Float[np.ndarray, "interval 2"], ...] | None
     notes: tuple[str, ...] = ()
+    durations: Float[np.ndarray, " event"] | None = None
+    columns: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
 class Series(NamedTuple):
     """Samples of a continuous signal: `values` [sample, channel] may be lazy, `times` in s.
 
-    `valid` [sample, channel] is False where the file holds no number (NaN, lost tracking).
+    `times` increase strictly; like `values` and `valid` they may be lazy: they have `len`, slices,
+    `np.asarray` and `searchsorted`. `valid` [sample, channel] is False where the file holds no
+    number (NaN, lost tracking). `columns` holds what else the file says of the channels, one
+    entry a channel (whether an ROI was accepted, say).
     """
 
     values: Float[np.ndarray, "sample channel"]
@@ -45,9 +54,10 @@ class Series(NamedTuple):
     channels: Channels
     unit: str
     notes: tuple[str, ...] = ()
+    columns: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Stream:
     """One modality on the grid.
 
@@ -70,6 +80,9 @@ class Stream:
     channels: Channels
     unit: str
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Stream of {self.n_channels} channels in {self.n_bins} bins, unit {self.unit!r}"
 
     def __post_init__(self) -> None:
         if self.values.shape != self.mask.shape or self.values.shape[1:] != (len(self.channels),):
