@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Integer, Num
 
+from neurodsr.data.counting import count, observed, within
+from neurodsr.data.resampling import bin_means, bridged
 from neurodsr.data.streams import Events, Intervals, Series
 from neurodsr.errors import DataError
+
+MAX_DIGITS = 9
+"""Decimals that a start or a bin width may have and still be taken as decimal numbers, in s."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +29,14 @@ class TimeGrid:
         Width of a bin, s.
     n_bins
         Number of bins.
+    first
+        Number of the first bin, counted from `start`; other than 0 in a part of a grid only.
     """
 
     start: float
     bin_width: float
     n_bins: int
+    first: int = 0
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.start) and 0 < self.bin_width < np.inf and self.n_bins > 0):
@@ -59,18 +67,48 @@ class TimeGrid:
 
     @cached_property
     def edges(self) -> Float[np.ndarray, " n_bins_plus_1"]:
-        """Bin edges, s: start + bin_width * arange(n_bins + 1)."""
-        return self.start + self.bin_width * np.arange(self.n_bins + 1)
+        """Bin edges, s: start + bin_width * (first + arange(n_bins + 1))."""
+        return self.at(self.first + np.arange(self.n_bins + 1))
+
+    def at(self, n_widths: Num[np.ndarray, " time"]) -> Float[np.ndarray, " time"]:
+        """Times so many bin widths after the start, s, each rounded once.
+
+        Three widths of 0.1 s are 0.3 s, where 3 * 0.1 would be 0.30000000000000004 s: else a
+        spike at 0.3 s would lie before the bin that begins there, and every other sample of a
+        regular clock in the wrong bin.
+        """
+        scale, start, width = self._whole
+        return (start + width * n_widths) / scale
+
+    @cached_property
+    def _whole(self) -> tuple[float, float, float]:
+        """A scale in which start and bin width are whole numbers, and these; else 1 and they."""
+        last = self.first + self.n_bins
+        for scale in (*(10.0**digits for digits in range(MAX_DIGITS + 1)), 1 / self.bin_width):
+            scale = float(round(scale))
+            start, width = (float(round(x * scale)) for x in (self.start, self.bin_width))
+            # Products and sums of whole numbers below 2^53 are exact.
+            small = abs(start) + width * (last + 1) < 2**53
+            if scale and small and (start / scale, width / scale) == (self.start, self.bin_width):
+                return scale, start, width
+        return 1.0, self.start, self.bin_width
+
+    def part(self, first: int, last: int) -> TimeGrid:
+        """The bins [first, last) of this grid, with the very same edges."""
+        part = TimeGrid(self.start, self.bin_width, last - first, self.first + first)
+        # By itself it might be short enough for a scale that the whole is too long for.
+        part.__dict__["_whole"] = self._whole
+        return part
 
     @property
     def centers(self) -> Float[np.ndarray, " n_bins"]:
         """Middle of each bin, s."""
-        return self.start + self.bin_width * (np.arange(self.n_bins) + 0.5)
+        return self.at(self.first + np.arange(self.n_bins) + 0.5)
 
     @property
     def stop(self) -> float:
         """Right edge of the last bin, s."""
-        return float(self.edges[-1])
+        return float(self.at(np.array([self.first + self.n_bins]))[0])
 
     def index(self, times: Float[np.ndarray, " event"]) -> Int[np.ndarray, " event"]:
         """Bin of each time; -1 before the grid, n_bins from its end on.
@@ -80,50 +118,26 @@ class TimeGrid:
         """
         return np.searchsorted(self.edges, times, side="right") - 1
 
-    def count(self, events: Events) -> Int[np.ndarray, "n_bins channel"]:
-        """Events of each channel in each bin."""
-        counts = np.zeros((self.n_bins, len(events.channels)), dtype=np.int64)
-        for c in range(len(events.channels)):
-            bins = self.index(events.times[events.offsets[c] : events.offsets[c + 1]])
-            inside = bins[(bins >= 0) & (bins < self.n_bins)]
-            counts[:, c] = np.bincount(inside, minlength=self.n_bins)
-        return counts
+    def count(self, events: Events) -> Integer[np.ndarray, "n_bins channel"]:
+        """Events of each channel in each bin, in the smallest unsigned type that holds them."""
+        return count(self, events)
 
     def observed(self, events: Events) -> Bool[np.ndarray, "n_bins channel"]:
-        """Bins that lie wholly inside a stretch in which the channel was watched."""
-        mask = np.ones((self.n_bins, len(events.channels)), dtype=bool)
-        for c, stretches in enumerate(events.observed or ()):
-            mask[:, c] = self._within(stretches[:, 0], stretches[:, 1])
-        return mask
+        """Bins that lie wholly inside a stretch in which the channel was watched.
+
+        Read-only, and without memory for each channel, where all were watched alike.
+        """
+        return observed(self, events)
 
     def inside(self, intervals: Intervals) -> Bool[np.ndarray, " n_bins"]:
         """Bins that lie wholly inside one of the intervals."""
-        return self._within(intervals.starts, intervals.stops)
-
-    def _within(self, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
-        mask = np.zeros(self.n_bins, dtype=bool)
-        # An unknown end (NaN, as of a trial that never stopped) promises nothing.
-        known = starts < stops
-        starts, stops = starts[known], stops[known]
-        first = np.searchsorted(self.edges, starts, side="left")
-        last = np.searchsorted(self.edges, stops, side="right") - 1
-        for a, b in zip(first, last, strict=True):
-            mask[a : max(a, b)] = True
-        return mask
+        return within(self, intervals.starts, intervals.stops)
 
     def average(
         self, series: Series
     ) -> tuple[Float[np.ndarray, "n_bins channel"], Bool[np.ndarray, "n_bins channel"]]:
         """Mean of the valid samples in each bin; bins without one are masked."""
-        bins = self.index(series.times)
-        inside = (bins >= 0) & (bins < self.n_bins)
-        bins = bins[inside]
-        values, valid = np.asarray(series.values)[inside], np.asarray(series.valid)[inside]
-        total = np.zeros((self.n_bins, values.shape[1]))
-        number = np.zeros((self.n_bins, values.shape[1]))
-        np.add.at(total, bins, np.where(valid, values, 0.0))
-        np.add.at(number, bins, valid)
-        return total / np.maximum(number, 1), number > 0
+        return bin_means(series, self.edges)
 
     def interpolate(
         self, series: Series, *, max_gap: float
@@ -133,27 +147,7 @@ class TimeGrid:
         A bin is observed where a valid sample lies on its center, or where the valid samples on
         both sides of it lie at most `max_gap` s apart.
         """
-        values = np.zeros((self.n_bins, len(series.channels)))
-        mask = np.zeros(values.shape, dtype=bool)
-        for c in range(values.shape[1]):
-            valid = np.asarray(series.valid[:, c])
-            times = series.times[valid]
-            if not len(times):
-                continue
-            mask[:, c] = self._bridged(times, max_gap)
-            filled = np.interp(self.centers, times, np.asarray(series.values[:, c])[valid])
-            values[:, c] = np.where(mask[:, c], filled, 0.0)
-        return values, mask
-
-    def _bridged(self, times: np.ndarray, max_gap: float) -> np.ndarray:
-        before = np.searchsorted(times, self.centers, side="right") - 1
-        after = np.searchsorted(times, self.centers, side="left")
-        inside = (before >= 0) & (after < len(times))
-        # A sample on the center is both neighbors at once: a gap of 0.
-        gap = times[after.clip(max=len(times) - 1)] - times[before.clip(min=0)]
-        # Differences of rounded times: those of a 30 Hz camera exceed 1/30 s every other frame.
-        rounding = 2 * _resolution(times[0], times[-1])
-        return inside & (gap <= max_gap + rounding)
+        return bridged(series, self.centers, max_gap=max_gap)
 
 
 def _resolution(*times: float) -> float:

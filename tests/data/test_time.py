@@ -116,6 +116,22 @@ def test_bins_finer_than_the_clock_can_tell_are_refused():
         TimeGrid(start=1.7e9, bin_width=1e-7, n_bins=10)
 
 
+@given(st.integers(0, 300), st.integers(1, 300), st.sampled_from([0.0, 0.1, -3.7, 1.7e9]))
+def test_a_part_has_the_very_edges_of_the_whole(first, n_bins, start):
+    whole = TimeGrid(start, 1 / 30, 600)
+    part = whole.part(first, first + n_bins)
+    np.testing.assert_array_equal(part.edges, whole.edges[first : first + n_bins + 1])
+    assert part.part(0, n_bins) == part
+    assert hash(part) == hash(whole.part(first, first + n_bins))
+    assert part != whole
+
+
+def test_a_part_of_a_grid_too_long_for_whole_numbers_has_its_edges_too():
+    whole = TimeGrid(9.0e6, 0.001000001, 8_000_000)  # times 10^9, it ends just beyond 2^53
+    part = whole.part(0, 500_000)
+    np.testing.assert_array_equal(part.edges, whole.at(np.arange(500_001)))
+
+
 # ---- events
 
 
