@@ -14,7 +14,9 @@ from neurodsr.data.time import TimeGrid
 from neurodsr.data.truth import Truth
 from neurodsr.errors import DataError
 
-SCHEMA = "neurodsr/recording/1"
+SCHEMA = "neurodsr/recording/2"
+VERSION_1 = "neurodsr/recording/1"
+"""Arrays without shards; of its channels little was known, and the rest takes its default."""
 
 
 def recording_to_plain(recording: Recording) -> dict[str, Any]:

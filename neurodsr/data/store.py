@@ -4,31 +4,42 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
-from zarr.codecs import ZstdCodec
 
 from neurodsr.data.plain import (
     SCHEMA,
+    VERSION_1,
     recording_from_plain,
     recording_to_plain,
     stream_from_plain,
 )
 from neurodsr.data.recording import Recording
+from neurodsr.data.store_arrays import (
+    CHUNK_BINS,
+    create_array,
+    is_laid_out,
+    is_laid_out_in_version_1,
+    layout_of,
+    shards_along,
+    sound,
+    stored_type,
+    write_shard,
+)
 from neurodsr.data.streams import Stream
+from neurodsr.data.strict_store import StoredArray
 from neurodsr.data.truth import Truth
 from neurodsr.errors import DataError, IntegrityError
 from neurodsr.storage.documents import read_json
 from neurodsr.storage.folder import complete_folder
 from neurodsr.storage.manifest import MANIFEST, check_manifest
 
-CHUNK = 1024
+READ_BYTES = 32 * 2**20
 _INTEGERS = tuple(np.dtype(f"{sign}int{bits}") for sign in ("u", "") for bits in (8, 16, 32, 64))
-_VALUE_TYPES = frozenset({*(dtype.name for dtype in _INTEGERS), "float32"})
-_MASK_TYPES = frozenset({"bool"})
 
 
 def save_recording(recording: Recording, path: str | Path, *, force: bool = False) -> None:
@@ -41,7 +52,7 @@ def save_recording(recording: Recording, path: str | Path, *, force: bool = Fals
     Parameters
     ----------
     recording
-        Its arrays may be lazy; `CHUNK` bins are held in memory at a time.
+        Its arrays may be lazy; one shard of one stream is held in memory at a time.
     path
         The folder to write, by custom NAME.zarr.
     force
@@ -87,7 +98,8 @@ def open_recording(path: str | Path, *, verify: bool = True) -> Recording:
     DataError
         It is not a recording.
     IntegrityError
-        A file is missing, extra, changed or a link, or a newer neurodsr wrote it.
+        A file is missing, extra, changed or a link, or a newer neurodsr wrote it. Reading values
+        later raises it too, where a file was lost or damaged since.
     """
     path = Path(path)
     if not path.is_dir():
@@ -113,61 +125,57 @@ def _assert_finite_json(attributes: dict[str, Any]) -> None:
 
 
 def _write_stream(root: zarr.Group, where: str, stream: Stream, *, name: str) -> None:
+    """Values and mask, shard by shard, so that a lazy stream is never held as a whole."""
     dtype = _stored_type(stream)
-    fill = np.nan if dtype.kind == "f" else np.iinfo(dtype).max
-    values = _create(root, f"{where}/values", stream.values.shape, dtype, fill)
-    mask = _create(root, f"{where}/mask", stream.mask.shape, np.dtype(bool), False)
-    for begin in range(0, stream.n_bins, CHUNK):
-        chunk = slice(begin, min(begin + CHUNK, stream.n_bins))
-        observed = np.asarray(stream.mask[chunk], dtype=bool)
-        values[chunk] = _sound(np.asarray(stream.values[chunk]), observed, dtype, name=name)
-        mask[chunk] = observed
+    layout = layout_of(stream.values.shape, dtype)
+    arrays = [
+        create_array(root, f"{where}/{part}", stream.values.shape, part_type, layout)
+        for part, part_type in (("values", dtype), ("mask", np.dtype(bool)))
+    ]
+    n_bins, n_channels = stream.values.shape
+    for rows in shards_along(n_bins, layout.shard[0]):
+        blocks = _shard(stream, rows, dtype, name=name)
+        for columns in shards_along(n_channels, layout.shard[1]):
+            for array, block in zip(arrays, blocks, strict=True):
+                write_shard(array, rows, columns, block[:, columns])
 
 
-def _create(
-    root: zarr.Group, name: str, shape: tuple[int, int], dtype: np.dtype, fill: float | int
-) -> zarr.Array:
-    # A missing chunk reads as `fill`: NaN, the largest count or "not observed", never as a
-    # plausible number; so every chunk is written, also one that holds nothing but `fill`.
-    return root.create_array(
-        name,
-        shape=shape,
-        chunks=_chunks(shape),
-        dtype=dtype,
-        fill_value=fill,
-        compressors=[ZstdCodec(level=3, checksum=True)],
-        config={"write_empty_chunks": True},
-    )
+def _shard(
+    stream: Stream, rows: slice, dtype: np.dtype, *, name: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Values and mask of some rows, checked, in the types that they are stored as."""
+    shape = (rows.stop - rows.start, stream.n_channels)
+    values, mask = np.empty(shape, dtype), np.empty(shape, bool)
+    for part in _parts(stream, rows):
+        inside = slice(part.start - rows.start, part.stop - rows.start)
+        block = np.asarray(stream.values[part])
+        mask[inside] = np.asarray(stream.mask[part], dtype=bool)
+        values[inside] = sound(block, mask[inside], dtype, name=name)
+    return values, mask
 
 
-def _chunks(shape: tuple[int, int]) -> tuple[int, int]:
-    return CHUNK, max(1, shape[1])
+def _parts(stream: Stream, rows: slice) -> Iterator[slice]:
+    """Stretches of rows that are read at a time."""
+    row = 8 * max(1, stream.n_channels)
+    step = max(CHUNK_BINS, READ_BYTES // row // CHUNK_BINS * CHUNK_BINS)
+    for begin in range(rows.start, rows.stop, step):
+        yield slice(begin, min(begin + step, rows.stop))
 
 
 def _stored_type(stream: Stream) -> np.dtype:
-    real = np.dtype(np.float32)
-    if stream.values.dtype.kind not in "biu" and stream.unit != "count":
+    real, kind = np.dtype(np.float32), stream.values.dtype.kind
+    if kind not in "biu" and stream.unit != "count":
         return real
+    if stream.values.dtype in (bool, np.uint8):
+        return np.dtype(np.uint8)
     low = high = 0
-    for begin in range(0, stream.n_bins, CHUNK):
-        block = np.asarray(stream.values[begin : begin + CHUNK])
-        if not (np.isfinite(block).all() and (block == np.floor(block)).all()):
+    for part in _parts(stream, slice(0, stream.n_bins)):
+        block = np.asarray(stream.values[part])
+        if kind not in "biu" and not (np.isfinite(block).all() and (block == np.rint(block)).all()):
             return real
         low, high = min(low, int(block.min(initial=0))), max(high, int(block.max(initial=0)))
     fitting = (t for t in _INTEGERS if np.iinfo(t).min <= low and high <= np.iinfo(t).max)
     return next(fitting, real)
-
-
-def _sound(block: np.ndarray, observed: np.ndarray, dtype: np.dtype, *, name: str) -> np.ndarray:
-    if not (np.isfinite(block).all() and (np.abs(block) <= _largest(dtype)).all()):
-        raise AssertionError(f"stream {name!r} holds NaN, an infinity, or more than {dtype} can")
-    if np.any(block[~observed]):
-        raise AssertionError(f"stream {name!r} has values other than 0 where its mask is False")
-    return block.astype(dtype)
-
-
-def _largest(dtype: np.dtype) -> float:
-    return float(np.finfo(dtype).max) if dtype.kind == "f" else np.inf
 
 
 def _read_attributes(path: Path) -> dict[str, Any]:
@@ -176,7 +184,7 @@ def _read_attributes(path: Path) -> dict[str, Any]:
     document = read_json(path / "zarr.json")
     attributes = document.get("attributes") if isinstance(document, dict) else None
     schema = attributes.get("schema") if isinstance(attributes, dict) else None
-    if schema == SCHEMA:
+    if schema in (SCHEMA, VERSION_1):
         return attributes
     if isinstance(schema, str) and re.fullmatch(r"neurodsr/recording/\d+", schema):
         raise IntegrityError(
@@ -189,22 +197,24 @@ def _read_attributes(path: Path) -> dict[str, Any]:
 
 def _open(path: Path, attributes: dict[str, Any]) -> Recording:
     n_bins = attributes["grid"]["n_bins"]
+    schema = attributes["schema"]
     streams = {
-        plain["name"]: _open_stream(path, f"streams/{i}", plain, n_bins)
+        plain["name"]: _open_stream(path, f"streams/{i}", plain, n_bins, schema=schema)
         for i, plain in enumerate(attributes["streams"])
     }
     inputs = attributes["inputs"]
     if inputs is not None:
-        inputs = _open_stream(path, "inputs", inputs, n_bins)
+        inputs = _open_stream(path, "inputs", inputs, n_bins, schema=schema)
     truth = attributes["truth"]
     if truth is not None:
-        truth = _open_truth(path, truth, n_bins)
+        truth = _open_truth(path, truth, n_bins, schema=schema)
     return recording_from_plain(attributes, streams, inputs, truth)
 
 
-def _open_truth(path: Path, plain: dict[str, Any], n_bins: int) -> Truth:
-    state = _open_stream(path, "truth/state", plain["state"], n_bins)
-    reference = _open_stream(path, "truth/reference", plain["state"], plain["n_reference"])
+def _open_truth(path: Path, plain: dict[str, Any], n_bins: int, *, schema: str) -> Truth:
+    state, n_reference = plain["state"], plain["n_reference"]
+    reference = _open_stream(path, "truth/reference", state, n_reference, schema=schema)
+    state = _open_stream(path, "truth/state", state, n_bins, schema=schema)
     return Truth(state, np.asarray(reference.values[:], dtype=float), plain["exponent"])
 
 
@@ -214,28 +224,23 @@ def _as_stream(truth: Truth) -> Stream:
     return Stream(truth.reference, seen, truth.state.channels, truth.state.unit)
 
 
-def _open_stream(path: Path, where: str, plain: dict[str, Any], n_bins: int) -> Stream:
+def _open_stream(
+    path: Path, where: str, plain: dict[str, Any], n_bins: int, *, schema: str
+) -> Stream:
     shape = (n_bins, len(plain["channels"]["ids"]))
-    values = _open_array(path, f"{where}/values", shape, types=_VALUE_TYPES)
-    mask = _open_array(path, f"{where}/mask", shape, types=_MASK_TYPES)
-    return stream_from_plain(plain, values, mask)
-
-
-def _open_array(
-    path: Path, where: str, shape: tuple[int, int], *, types: frozenset[str]
-) -> zarr.Array:
-    # Looked at before zarr sees it: it would import a foreign codec, or allocate a chunk of any
-    # size that the file asks for.
-    layout = read_json(path / where / "zarr.json")
-    ours = (
-        layout["shape"] == list(shape)
-        and layout["data_type"] in types
-        and layout["chunk_grid"]["configuration"]["chunk_shape"] == list(_chunks(shape))
-        and [codec["name"] for codec in layout["codecs"]] == ["bytes", "zstd"]
+    dtype = stored_type(path, f"{where}/values")
+    for part, part_type in (("values", dtype.name), ("mask", "bool")):
+        if schema == VERSION_1:
+            ours = is_laid_out_in_version_1(path, f"{where}/{part}", shape, dtype=part_type)
+        else:
+            layout = layout_of(shape, dtype)
+            ours = is_laid_out(path, f"{where}/{part}", shape, layout, dtype=part_type)
+        if not ours:
+            raise _malformed(path, f"{where}/{part} is not laid out as {schema} says")
+    values, mask = (
+        StoredArray(path, f"{where}/{part}", name=plain["name"]) for part in ("values", "mask")
     )
-    if not ours:
-        raise _malformed(path, f"{where} is not laid out as {SCHEMA} says")
-    return zarr.open_array(store=path, path=where, mode="r", zarr_format=3)
+    return stream_from_plain(plain, values, mask)
 
 
 def _not_a_recording(path: Path, what: str) -> DataError:

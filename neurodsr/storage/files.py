@@ -120,6 +120,15 @@ def siblings(path: Path, role: str) -> list[Path]:
     return sorted(Path(e.path) for e in os.scandir(path.parent) if named.fullmatch(e.name))
 
 
+def size_on_disk(path: Path) -> int:
+    """Bytes in a file, or in all files of a folder."""
+    if not path.is_dir():
+        return path.stat().st_size
+    return sum(
+        (Path(parent) / n).stat().st_size for parent, _, names in os.walk(path) for n in names
+    )
+
+
 def remove(path: Path) -> None:
     """Remove a file, a link or a whole folder, as far as the system lets us."""
     if path.is_dir() and not path.is_symlink():

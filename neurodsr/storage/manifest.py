@@ -55,6 +55,24 @@ def check_manifest(folder: str | Path, *, contents: bool = True) -> None:
         A file is missing, extra or changed, a member is a link or a device, or the manifest
         is missing, damaged, or of a newer version.
     """
+    problems = differences(folder, contents=contents)
+    if any(problems.values()):
+        raise _differs(Path(folder), problems)
+
+
+def differences(folder: str | Path, *, contents: bool = True) -> dict[str, list[str]]:
+    """Every file that is "missing", "extra" or "changed" against the manifest, by these words.
+
+    Parameters
+    ----------
+    folder, contents
+        As in `check_manifest`.
+
+    Raises
+    ------
+    IntegrityError
+        A member is a link or a device, or the manifest itself cannot be trusted.
+    """
     folder = Path(folder)
     listed = _read_manifest(folder)
     found = dict(_members(folder))
@@ -64,13 +82,11 @@ def check_manifest(folder: str | Path, *, contents: bool = True) -> None:
         if listed[name]["size"] != found[name]
         or (contents and listed[name]["sha256"] != file_sha256(folder / name))
     ]
-    problems = {
+    return {
         "missing": sorted(listed.keys() - found.keys()),
         "extra": sorted(found.keys() - listed.keys()),
         "changed": changed,
     }
-    if any(problems.values()):
-        raise _differs(folder, problems)
 
 
 def folder_digest(folder: str | Path) -> str:
@@ -85,6 +101,35 @@ def file_sha256(path: str | Path) -> str:
     """The sha256 of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_sha256(path: str | Path) -> str:
+    """One sha256 for a file, or for a folder by the names and contents of all files in it.
+
+    Raises
+    ------
+    IntegrityError
+        A link or a device is in the folder.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return file_sha256(path)
+    whole = hashlib.sha256()
+    for name, _ in sorted(_members(path)):
+        whole.update(f"{file_sha256(path / name)}  {name}\n".encode())
+    return whole.hexdigest()
+
+
+def content_size(path: str | Path) -> int:
+    """Bytes of a file, or of all files in a folder.
+
+    Raises
+    ------
+    IntegrityError
+        A link or a device is in the folder.
+    """
+    path = Path(path)
+    return sum(size for _, size in _members(path)) if path.is_dir() else path.stat().st_size
 
 
 def _members(folder: Path, prefix: str = "") -> Iterator[tuple[str, int]]:

@@ -9,7 +9,7 @@ from neurodsr.data.store import save_recording
 from neurodsr.data.streams import Intervals, Stream
 from neurodsr.data.time import TimeGrid
 
-N_BINS = 2500  # two whole chunks and a part of a third
+N_BINS = 40_000  # two whole shards and a part of a third
 
 
 def spikes():

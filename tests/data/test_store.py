@@ -11,6 +11,7 @@ from neurodsr.data.recording import Recording
 from neurodsr.data.store import open_recording, save_recording
 from neurodsr.data.streams import Intervals, Stream
 from neurodsr.data.time import TimeGrid
+from neurodsr.errors import IntegrityError
 from neurodsr.storage.manifest import MANIFEST
 
 
@@ -127,28 +128,39 @@ def test_names_of_the_lab_never_become_names_of_files(saved):
 # ---- lazy
 
 
-def test_a_slice_reads_only_the_chunks_it_touches(recording, saved):
+def test_a_slice_reads_only_the_shards_it_touches(recording, saved):
     values = open_recording(saved).streams[".."].values
     expected = recording.streams[".."].values
     (saved / "streams/1/values/c/0/0").unlink()
     (saved / "streams/1/values/c/2/0").unlink()
-    np.testing.assert_array_equal(values[1030:1040], expected[1030:1040])
+    np.testing.assert_array_equal(values[17000:17010], expected[17000:17010])
 
 
-def test_a_chunk_lost_after_opening_never_reads_as_plausible_numbers(saved):
+@pytest.mark.parametrize("array", ["0/values", "0/mask", "1/values"])
+def test_a_shard_lost_after_opening_is_an_error_and_never_reads_as_numbers(saved, array):
     recording = open_recording(saved, verify=False)
-    for array in ("0/values", "0/mask", "1/values"):
-        (saved / "streams" / array / "c/1/0").unlink()
-    assert np.isnan(recording.streams[".."].values[1024:2048]).all()
-    assert (recording.streams["v1/probe"].values[1024:2048] == 255).all()
-    assert not recording.streams["v1/probe"].mask[1024:2048].any()
+    name, part = ("v1/probe", "..")[int(array[0])], array[2:]
+    (saved / "streams" / array / "c/1/0").unlink()
+    stored = getattr(recording.streams[name], part)
+    assert len(stored[:16384]) == 16384
+    with pytest.raises(IntegrityError, match="lists every damaged file") as caught:
+        stored[16384:16390]
+    assert f"stream {name!r}" in caught.value.what
+    assert f"chunk streams/{array}/c/1/0 is missing" in caught.value.what
 
 
-def test_every_chunk_is_written_also_one_that_equals_the_fill_value(saved):
+def test_every_shard_is_written_also_one_that_equals_the_fill_value(saved):
     assert len(list((saved / "inputs/mask/c").glob("*/*"))) == 3
 
 
-def test_every_array_is_checksummed_by_its_codec(saved):
-    for path in saved.glob("**/values/zarr.json"):
-        zstd = json.loads(path.read_text())["codecs"][-1]
-        assert zstd == {"name": "zstd", "configuration": {"level": 3, "checksum": True}}
+def test_every_array_is_sharded_and_checksummed_by_its_codecs(saved):
+    found = [json.loads(p.read_text()) for p in saved.glob("**/values/zarr.json")]
+    assert len(found) == 4
+    for document in found:
+        (sharding,) = document["codecs"]
+        assert sharding["name"] == "sharding_indexed"
+        assert sharding["configuration"]["codecs"][-1] == {
+            "name": "zstd",
+            "configuration": {"level": 3, "checksum": True},
+        }
+        assert sharding["configuration"]["index_codecs"][-1]["name"] == "crc32c"

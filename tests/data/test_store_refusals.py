@@ -149,7 +149,7 @@ def test_a_recording_without_its_manifest_was_never_finished(saved):
 
 
 def test_a_recording_of_a_newer_neurodsr_says_what_it_needs(saved):
-    edit(saved / "zarr.json", lambda d: d["attributes"].update(schema="neurodsr/recording/2"))
+    edit(saved / "zarr.json", lambda d: d["attributes"].update(schema="neurodsr/recording/3"))
     with pytest.raises(IntegrityError, match="pip install -U neurodsr"):
         open_recording(saved)
 
@@ -202,12 +202,25 @@ def test_attributes_that_make_no_recording_are_refused(saved, change):
         lambda d: d["codecs"].insert(0, {"name": "some.plugin"}),
         lambda d: d.update(codecs=[{"name": "numcodecs.pickle"}]),
         lambda d: d.pop("codecs"),
+        lambda d: d["codecs"][0].update(name="some.plugin"),
+        lambda d: sharding(d)["codecs"].append({"name": "some.plugin"}),
+        lambda d: sharding(d)["codecs"][-1].update(name="numcodecs.pickle"),
+        lambda d: sharding(d)["index_codecs"].pop(),
+        lambda d: sharding(d).update(chunk_shape=[10**12, 3]),
+        lambda d: sharding(d).update(index_location="start"),
+        lambda d: d["chunk_grid"].update(name="some.plugin"),
+        lambda d: d["chunk_key_encoding"].update(name="some.plugin"),
+        lambda d: d.update(storage_transformers=[{"name": "some.plugin"}]),
     ],
 )
 def test_an_array_laid_out_otherwise_is_refused_before_zarr_sees_it(saved, change):
     edit(saved / "streams/0/values/zarr.json", change)
     with pytest.raises(IntegrityError, match="make it again with neurodsr ingest"):
         open_recording(saved)
+
+
+def sharding(document):
+    return document["codecs"][0]["configuration"]
 
 
 def edit(path, change):

@@ -15,7 +15,7 @@ from neurodsr.errors import IntegrityError
 from neurodsr.storage.manifest import MANIFEST, write_manifest
 from neurodsr.testing.lorenz import EXPONENT
 
-N_REFERENCE = 3001  # more bins than the recording, and no multiple of a chunk
+N_REFERENCE = 40_961  # more bins than the recording, and no multiple of a shard
 
 
 def tree(folder):
