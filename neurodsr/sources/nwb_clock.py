@@ -1,147 +1,139 @@
-"""The clock of a time series: checked, repaired where that is safe, and said."""
+"""The clock of an NWB time series, from its timestamps or from start and rate."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import math
+from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from neurodsr.errors import DataError
+from neurodsr.sources.base import DeclaredClock
+from neurodsr.sources.clock_rules import (
+    Clock,
+    rated_clock,
+    regular_clock,
+    stamped_clock,
+    two_clocks,
+)
 from neurodsr.sources.nwb_nodes import Node, read_all, reading
 
-MAX_BACKWARD = 0.01
-MAX_RATE = 1e8
-GAP = 10.0
-REGULAR = 0.01
+MAX_COMPARED = 2**24
+"""Timestamps up to which those of several series are compared one by one."""
 
 
-class Clock(NamedTuple):
-    """Times of the samples kept, s, increasing; the row of the data each belongs to; repairs."""
-
-    times: Float[np.ndarray, " sample"]
-    rows: Int[np.ndarray, " sample"]
-    rate: float
-    notes: tuple[str, ...]
-
-
-def read_clock(node: Node, *, n_samples: int) -> Clock:
+def read_clock(node: Node, *, n_samples: int, declared: DeclaredClock | None = None) -> Clock:
     """The times of a series' samples, from its timestamps or from start and rate.
 
     Timestamps that are NaN are dropped, up to 1 % of samples out of order are sorted, and all
     but the first of equal times are dropped; each repair is noted.
 
+    Parameters
+    ----------
+    declared
+        The interval of the samples, where the timestamps count frames or there is no clock.
+
     Raises
     ------
     DataError
         No clock, a wrong rate, another number of timestamps than of samples, frame numbers
-        instead of times, or more than 1 % out of order (two clocks, or a clock that was reset).
+        instead of times, more than 1 % out of order (two clocks, or a clock that was reset),
+        timestamps and a rate that differ by more than a sample, or a declared interval although
+        the file has a clock.
     """
-    with reading(node.where):
-        stamps = node.item.timestamps
-        start, rate = node.item.starting_time, node.item.rate
-    if stamps is not None:
-        return _from_timestamps(stamps, n_samples=n_samples, where=f"{node.where}/timestamps")
+    interval = _declared_interval(declared, node.where)
+    start, rate = _start_and_rate(node)
+    if (stamps := node.dataset("timestamps")) is not None:
+        where = f"{node.where}/timestamps"
+        found = read_all(stamps, where)
+        clock = stamped_clock(found, n_samples=n_samples, interval=interval, where=where)
+        return clock if rate is None else _beside_rate(clock, start, rate, where=node.where)
+    if rate is None and interval is not None:
+        return regular_clock(start, interval, n_samples)
     if rate is None:
         raise DataError(
             "neither timestamps nor a rate: the samples have no time",
             where=node.where,
-            fix="write the series again with starting_time and rate, or with timestamps",
+            fix="declare it with clock: {rate: <samples per s>}, or write the series again with "
+            "starting_time and rate, or with timestamps",
         )
-    return _from_rate(start, rate, n_samples=n_samples, where=node.where)
+    if interval is not None:
+        raise two_clocks(f"a rate of {rate:g} Hz", node.where)
+    return rated_clock(start, rate, n_samples=n_samples, where=node.where)
 
 
-def gaps(clock: Clock) -> str:
-    """A phrase on the stretches without samples, longer than 10 median steps; "" if none."""
-    steps = np.diff(clock.times)
-    if not len(steps):
-        return ""
-    wide = steps[steps > GAP * np.median(steps)]
-    if not len(wide):
-        return ""
-    return f"{len(wide)} gaps of more than {GAP:g} median steps, the longest {wide.max():.6g} s"
-
-
-def _from_rate(start: Any, rate: Any, *, n_samples: int, where: str) -> Clock:
-    rate, start = float(rate), float(start or 0.0)
-    if not 0 < rate < MAX_RATE or not np.isfinite(start):
+def _beside_rate(clock: Clock, start: float, rate: float, *, where: str) -> Clock:
+    """The clock of timestamps beside a start and a rate, which must agree to within a sample."""
+    rows = np.arange(len(clock.times)) if clock.rows is None else clock.rows
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = float(np.abs(np.asarray(clock.times) - (start + rows / rate)).max() * rate)
+    # A rate of 0 gives no number, which no comparison lets pass.
+    if not apart <= 1:
         raise DataError(
-            f"starts at {start:g} s with a rate of {rate:g} Hz",
+            f"timestamps and a start of {start:g} s with a rate of {rate:g} Hz differ by up to "
+            f"{apart:.3g} samples",
             where=where,
-            fix="write the series again with its real rate in Hz, a positive number",
+            fix="remove the wrong one of timestamps and starting_time from the file",
         )
-    rows = np.arange(n_samples)
-    return Clock(start + rows / rate, rows, rate, ())
+    note = f"the series has timestamps and a rate of {rate:g} Hz, which agree; the rate was ignored"
+    return clock._replace(notes=(*clock.notes, note))
 
 
-def _from_timestamps(stamps: Any, *, n_samples: int, where: str) -> Clock:
-    times = read_all(stamps, where)
-    if times.dtype.kind not in "iuf" or times.shape != (n_samples,):
+def _declared_interval(declared: DeclaredClock | None, where: str) -> float | None:
+    if declared is not None and declared.times is not None:
         raise DataError(
-            f"{times.shape[0] if times.ndim else 0} timestamps ({times.dtype}) "
-            f"for {n_samples} samples",
+            f"clock.times names {declared.times!r}, but an NWB series has its times beside it",
             where=where,
-            fix="one time a sample is needed; is the data's first axis really time?",
+            fix="remove clock.times; clock.rate or clock.interval stand in where times are missing",
         )
-    times = times.astype(np.float64)
-    rows = np.flatnonzero(np.isfinite(times))
-    notes = []
-    if len(rows) < len(times):
-        notes.append(f"{len(times) - len(rows)} samples without a finite timestamp were dropped")
-    times = times[rows]
-    _refuse_frame_numbers(times, where)
-    backward = _out_of_order(times)
-    if backward > MAX_BACKWARD * len(times):
-        raise DataError(
-            f"{backward} of {len(times)} timestamps run backward ({backward / len(times):.1%})",
-            where=where,
-            fix="a clock was reset or two are mixed: write one series for each clock; "
-            f"up to {MAX_BACKWARD:.0%} would be sorted",
-        )
-    if backward:
-        order = np.argsort(times, kind="stable")
-        times, rows = times[order], rows[order]
-        notes.append(f"{backward} timestamps that ran backward were sorted")
-    fresh = np.diff(times, prepend=-np.inf) > 0
-    if not fresh.all():
-        notes.append(f"{int((~fresh).sum())} samples with a duplicate timestamp were dropped")
-    times, rows = times[fresh], rows[fresh]
-    if not len(times):
-        raise DataError(
-            "no timestamp is a finite number",
-            where=where,
-            fix="write the series again with starting_time and rate",
-        )
-    return Clock(times, rows, _regular_rate(times), tuple(notes))
+    return None if declared is None else declared.interval
 
 
-def _refuse_frame_numbers(times: np.ndarray, where: str) -> None:
-    if len(times) < 3 or np.any(np.diff(times) != 1) or times[0] != np.round(times[0]):
-        return
-    raise DataError(
-        f"the timestamps {times[0]:g}, {times[1]:g}, {times[2]:g} ... are frame numbers, not s",
-        where=where,
-        fix="declare the frame rate: write the series with starting_time and rate=<frames per s>",
-    )
+def n_stamps(node: Node) -> int:
+    """Timestamps that a series holds; 0 where it has a rate."""
+    data = node.dataset("timestamps")
+    return 0 if data is None else math.prod(data.shape)
 
 
-def _out_of_order(times: np.ndarray) -> int:
-    """Samples out of order: steps backward, or samples that sorting would move if those are more.
+def first_and_last(node: Node, *, n_samples: int) -> Clock:
+    """The first and the last of very many timestamps, for a listing that cannot read them all.
 
-    A clock reset is a single step backward, yet sorting would shuffle two stretches into one
-    another: all samples that lie behind their predecessors (or ahead of their successors) count.
+    Raises
+    ------
+    DataError
+        Another number of timestamps than of samples, or these two are wrong.
     """
-    if len(times) < 2:
-        return 0
-    behind = int((times < np.maximum.accumulate(times)).sum())
-    ahead = int((times > np.minimum.accumulate(times[::-1])[::-1]).sum())
-    return max(int((np.diff(times) < 0).sum()), min(behind, ahead))
+    data, where = node.dataset("timestamps"), f"{node.where}/timestamps"
+    if data is None or data.shape != (n_samples,) or n_samples < 2:
+        return read_clock(node, n_samples=n_samples)
+    with reading(where):
+        ends = np.concatenate([data[:1], data[-1:]])
+    clock = stamped_clock(ends, n_samples=2, interval=None, where=where)
+    note = f"only the first and last of {n_samples} timestamps were looked at"
+    return clock._replace(rate=0.0, notes=(*clock.notes, note))
 
 
-def _regular_rate(times: np.ndarray) -> float:
-    """Hz if all steps lie within 1 % of the median, else 0."""
-    steps = np.diff(times)
-    if not len(steps):
-        return 0.0
-    median = float(np.median(steps))
-    return 1 / median if np.all(np.abs(steps - median) <= REGULAR * median) else 0.0
+def same_clock(nodes: Sequence[Node]) -> bool:
+    """Whether series of one length surely have the same times: by link, by rate or by content.
+
+    Where the timestamps are stored for each series and are too many to compare, the answer is no.
+    """
+    stamps = [node.dataset("timestamps") for node in nodes]
+    if all(data is None for data in stamps):
+        return len({_start_and_rate(node) for node in nodes}) == 1
+    if any(data is None or data.kind != "number" for data in stamps):
+        return False
+    apart = list({data.path: data for data in stamps}.values())
+    if sum(math.prod(data.shape) for data in apart) > MAX_COMPARED:
+        return len(apart) == 1
+    first = read_all(apart[0], nodes[0].where)
+    return all(np.array_equal(read_all(d, d.path), first, equal_nan=True) for d in apart[1:])
+
+
+def _start_and_rate(node: Node) -> tuple[float, float | None]:
+    with reading(node.where):
+        starting = node.dataset("starting_time")
+        if starting is None:
+            return 0.0, None
+        rate = starting.attributes.get("rate")
+        return float(np.ravel(starting[()])[0]), None if rate is None else float(rate)

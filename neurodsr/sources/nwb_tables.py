@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from jaxtyping import Shaped
 
 from neurodsr.data.streams import Intervals
 from neurodsr.errors import DataError, nearest
-from neurodsr.sources.nwb_nodes import Node, as_text, is_text, name_some, read_all
+from neurodsr.sources.nwb_columns import column_names, is_plain, plain_values
+from neurodsr.sources.nwb_nodes import Node, name_some, read_all
+from neurodsr.sources.trial_times import relative_times
 
 TIMES = ("start_time", "stop_time")
 
@@ -23,11 +22,18 @@ def load_intervals(node: Node, *, column: str | None = None) -> Intervals:
     Raises
     ------
     DataError
-        No rows, a row without start or stop or that stops before it starts, or no such column.
+        No rows, a row without start or stop or that stops before it starts, times that count from
+        the start of each row, or no such column.
     """
     starts, stops = (_times(node, name) for name in TIMES)
     _refuse_wrong_rows(starts, stops, node.where)
-    known = plain_columns(node)
+    if phrase := relative_times(starts, stops):
+        raise DataError(
+            phrase,
+            where=node.where,
+            fix="write start_time and stop_time as s from the session's start",
+        )
+    known = plain_names(node)
     if column is not None and column not in known:
         raise DataError(
             f"the table has no plain column {column!r}: {nearest(column, known)}",
@@ -35,42 +41,32 @@ def load_intervals(node: Node, *, column: str | None = None) -> Intervals:
             fix=f"choose one of: {', '.join(known) or 'none, there are no plain columns'}",
         )
     names = known if column is None else (column,)
-    values = {name: _values(node.item[name].data, f"{node.where}/{name}") for name in names}
+    values = {name: plain_values(node, name) for name in names}
+    _refuse_cut_columns(values, len(starts), node.where)
     return Intervals(starts, stops, values)
 
 
-def plain_columns(node: Node) -> tuple[str, ...]:
+def plain_names(node: Node) -> tuple[str, ...]:
     """Names of the columns that hold one text, number or boolean a row, without the times."""
-    names = (n for n in node.item.colnames if n not in TIMES)
-    return tuple(n for n in names if _is_plain(node.item[n]))
+    return tuple(n for n in column_names(node) if n not in TIMES and is_plain(node, n))
 
 
-def _is_plain(column: Any) -> bool:
-    if hasattr(column, "target") or "DynamicTableRegion" in {
-        c.__name__ for c in type(column).__mro__
-    }:
-        return False
-    dtype = getattr(column.data, "dtype", None)
-    numeric = dtype is not None and dtype.kind in "biuf"
-    return (numeric or is_text(column.data)) and column.data.ndim == 1
-
-
-def _values(data: Any, where: str) -> Shaped[np.ndarray, " row"]:
-    values = read_all(data, where)
-    if values.dtype.kind in "biu":
-        return values
-    if values.dtype.kind == "f":
-        return values.astype(np.float64)
-    return np.array([as_text(v) for v in values], dtype=str)
+def ragged_names(node: Node) -> tuple[str, ...]:
+    """Names of the columns that hold several numbers a row, such as the times of licks."""
+    return tuple(
+        name
+        for name in column_names(node)
+        if f"{name}_index" in node.group and node.dataset(name).dtype.kind == "f"
+    )
 
 
 def _times(node: Node, name: str) -> np.ndarray:
-    where = f"{node.where}/{name}"
-    if name not in node.item.colnames:
+    where, data = f"{node.where}/{name}", node.dataset(name)
+    if data is None:
         raise DataError(
             f"the table has no {name}", where=node.where, fix="write the table again with times"
         )
-    values = read_all(node.item[name].data, where)
+    values = read_all(data, where)
     if values.dtype.kind not in "iuf" or values.ndim != 1 or not len(values):
         raise DataError(
             f"{name} has type {values.dtype} and shape {values.shape}",
@@ -96,3 +92,13 @@ def _refuse_wrong_rows(starts: np.ndarray, stops: np.ndarray, where: str) -> Non
             where=where,
             fix="correct or remove these rows in the source file",
         )
+
+
+def _refuse_cut_columns(values: dict[str, np.ndarray], n: int, where: str) -> None:
+    for name, column in values.items():
+        if len(column) != n:
+            raise DataError(
+                f"column {name!r} has {len(column)} entries for {n} rows",
+                where=where,
+                fix="write the table again; it was cut",
+            )

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import h5py
 import numpy as np
@@ -17,6 +17,8 @@ from neurodsr.errors import DataError, IntegrityError
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 GIB = 2**30
 MAX_UNSTORED, MAX_RATIO, MAX_CHUNK = 4 * GIB, 1000, GIB
+MAX_ABSENT = 10**5
+"""Chunks that may be declared without being stored."""
 LOW_LEVEL_ERRORS = (OSError, RuntimeError, ValueError, TypeError, KeyError, OverflowError)
 
 
@@ -53,14 +55,27 @@ def scan_hdf5(path: str | os.PathLike[str]) -> str:
         )
     try:
         with h5py.File(where, "r", locking="best-effort") as file:
-            objects = list(_walk(file))
-            _refuse_outside(objects, where)
-            for name, item in objects:
-                if isinstance(item, h5py.h5d.DatasetID):
-                    _check_size(item, f"{where}:/{name}")
+            check_objects(file, where)
             return _nwb_version(file, where)
     except LOW_LEVEL_ERRORS as error:
         _refuse_damaged(error, where)
+
+
+def check_objects(file: h5py.File, where: str) -> None:
+    """Refuse an opened HDF5 file, of whatever format, that is not self-contained.
+
+    Raises
+    ------
+    DataError
+        A dataset is larger on paper than on disk.
+    IntegrityError
+        Something in the file points outside of it; all such objects are listed.
+    """
+    objects = list(_walk(file))
+    _refuse_outside(objects, where)
+    for name, item in objects:
+        if isinstance(item, h5py.h5d.DatasetID):
+            _check_size(item, f"{where}:/{name}")
 
 
 def check_regular_file(where: str) -> os.stat_result:
@@ -92,6 +107,36 @@ def check_regular_file(where: str) -> os.stat_result:
             fix=f"chmod u+r {os.path.basename(where)}",
         )
     return found
+
+
+def read_attribute(source: h5py.HLObject, name: str) -> Any:
+    """An attribute of an opened object; KeyError if there is none of that name.
+
+    Raises
+    ------
+    TypeError
+        It is a sequence of variable length.
+    """
+    if not h5py.h5a.exists(source.id, name.encode()):
+        raise KeyError(name)
+    kind = h5py.h5a.open(source.id, name.encode()).get_type()
+    refuse_sequences(kind)
+    return source.attrs[name]
+
+
+def refuse_sequences(kind: h5py.h5t.TypeID) -> None:
+    """Refuse elements that are sequences of variable length, which texts become by one wrong bit.
+
+    NWB has no stream of them, and HDF5 ends the process when it reads such a damaged text.
+
+    Raises
+    ------
+    TypeError
+        They are.
+    """
+    # Within records, texts of variable length are found too; their damage does the same.
+    if kind.detect_class(h5py.h5t.VLEN):
+        raise TypeError("holds sequences of variable length, which no stream is made of")
 
 
 def has_hdf5_signature(where: str) -> bool:
@@ -188,6 +233,13 @@ def _check_size(item: h5py.h5d.DatasetID, where: str) -> None:
     if created.get_layout() != h5py.h5d.CHUNKED:
         return
     chunk = math.prod(created.get_chunk()) * itemsize
+    # Each absent chunk is searched for, which takes minutes although there is nothing to read.
+    if declared > MAX_ABSENT * chunk and declared > MAX_RATIO * stored:
+        raise DataError(
+            f"declares {declared // chunk} chunks {tuple(item.shape)} but stores {stored} bytes",
+            where=where,
+            fix="write the dataset again with its real shape, or remove it from the file",
+        )
     if chunk > MAX_CHUNK:
         raise DataError(
             f"one chunk holds {chunk / GIB:.1f} GiB, more than {MAX_CHUNK // GIB} GiB",
@@ -197,8 +249,11 @@ def _check_size(item: h5py.h5d.DatasetID, where: str) -> None:
 
 
 def _nwb_version(file: h5py.File, where: str) -> str:
-    found = file.attrs.get("nwb_version")
-    if found is None and isinstance(file.get("nwb_version"), h5py.Dataset):
+    found = None
+    if "nwb_version" in file.attrs:
+        found = read_attribute(file, "nwb_version")
+    elif isinstance(file.get("nwb_version"), h5py.Dataset):
+        refuse_sequences(file["nwb_version"].id.get_type())
         found = file["nwb_version"][()]
     if found is None:
         names = ", ".join(sorted(file)[:8]) or "nothing"
