@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 
-from neurodsr.errors import DataError
 from neurodsr.sources.base import Source
-from neurodsr.sources.safety import check_regular_file, has_hdf5_signature
+from neurodsr.sources.recognize import Format, recognize
 
-FORMATS = "NWB 2 on HDF5 (usually .nwb)"
+# Modules are imported when a file of their format is opened: some take a second.
+_OPENERS: dict[Format, tuple[str, str]] = {
+    "nwb-hdf5": ("nwb", "NwbSource"),
+    "nwb-zarr": ("nwb", "NwbSource"),
+    "zarr": ("plain_zarr", "PlainZarrSource"),
+    "nifti": ("nifti", "NiftiSource"),
+    "bids": ("bids", "BidsSource"),
+    "csv": ("csv_source", "open_csv"),
+    "npy": ("npy_source", "open_npy"),
+    "npz": ("npy_source", "open_npz"),
+    "mat": ("mat_source", "open_mat"),
+    "suite2p": ("suite2p", "open_suite2p"),
+}
 
 
 def open_source(path: str | os.PathLike[str]) -> Source:
@@ -17,7 +29,7 @@ def open_source(path: str | os.PathLike[str]) -> Source:
     Parameters
     ----------
     path
-        A file; its suffix plays no role.
+        A file or folder; its name and suffix play no role.
 
     Raises
     ------
@@ -27,18 +39,5 @@ def open_source(path: str | os.PathLike[str]) -> Source:
         The file is unsafe to read: something in it points outside of it.
     """
     where = os.fspath(path)
-    check_regular_file(where)
-    if not has_hdf5_signature(where):
-        raise DataError(
-            f"unknown format: the file begins with {_first_bytes(where)}",
-            where=where,
-            fix=f"formats understood: {FORMATS}",
-        )
-    from neurodsr.sources.nwb import NwbSource  # pynwb takes seconds to import
-
-    return NwbSource(where)
-
-
-def _first_bytes(where: str) -> str:
-    with open(where, "rb") as file:
-        return repr(file.read(8))
+    module, opener = _OPENERS[recognize(where)]
+    return getattr(import_module(f"neurodsr.sources.{module}"), opener)(where)

@@ -23,7 +23,7 @@ def test_conversion_and_offset_are_applied(series_file, opened):
     assert series.values.tolist() == [[4.5], [5.0], [5.5]]
     assert series.values.dtype == np.float64
     assert series.unit == "m/s"
-    assert series.channels.ids == ("speed[0]",)
+    assert series.channels.ids == ("speed",)
 
 
 def test_start_and_rate_give_the_times(position_file, opened):

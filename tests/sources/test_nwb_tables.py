@@ -55,11 +55,22 @@ def test_a_row_without_a_stop_is_refused(trials_file, opened):
         opened(path).intervals("intervals/trials")
 
 
+def test_trials_that_count_from_their_own_start_are_refused(trials_file, opened):
+    rows = [{"start_time": 0.0, "stop_time": 2.0 + k} for k in range(6)]
+    with pytest.raises(DataError, match=r"6 of 6 rows start at 0 s.*\n  fix: write start_time and"):
+        opened(trials_file(*rows)).intervals("intervals/trials")
+
+
 def test_the_listing_names_the_columns(trials_file, opened):
     (entry,) = opened(trials_file(*ROWS)).list_streams()
     assert (entry.path, entry.kind, entry.n_samples) == ("intervals/trials", "intervals", 2)
     assert set(entry.columns) == {"choice", "level", "cue", "go"}
     assert (entry.start, entry.stop) == (0, 3)
+
+
+def test_the_listing_counts_rows_of_no_duration(trials_file, opened):
+    (entry,) = opened(trials_file(ROWS[0] | {"stop_time": 0.0}, ROWS[1])).list_streams()
+    assert entry.problems == ("warning: 1 rows of no duration, which hold no bin",)
 
 
 def test_the_listing_goes_on_where_one_object_is_wrong(write_nwb, opened):

@@ -107,9 +107,8 @@ def test_a_wrong_ragged_index_is_refused_before_its_data_are_read(units_file, op
 
 def test_an_index_of_another_length_is_refused_in_words(units_file, opened):
     path = tamper(units_file([0.1], [0.3]), "units/spike_times_index", np.array([2]))
-    with pytest.raises(DataError, match=r"Could not construct Units.*\n  fix: ") as caught:
-        opened(path)
-    assert "GroupBuilder" not in caught.value.what
+    with pytest.raises(DataError, match=r"shape \(1,\) for 2 rows\n  fix: write the table again"):
+        opened(path).events("units")
 
 
 def test_a_wrong_index_is_an_error_in_the_listing_and_no_failure(units_file, opened):
@@ -176,7 +175,7 @@ def test_units_across_regions_take_the_commonest_and_say_so(write_nwb, opened):
 
     events = opened(write_nwb(fill)).events("units")
     assert events.channels.regions == ("CA1",)
-    assert events.notes == ("electrodes of units in several regions: 0 (VISp, CA1)",)
+    assert "electrodes of units in several regions: 0 (VISp, CA1)" in events.notes
 
 
 def test_the_electrode_group_tells_the_region_where_the_electrode_does_not(write_nwb, opened):
