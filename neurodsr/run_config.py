@@ -11,7 +11,9 @@ from pydantic_core import PydanticCustomError
 from neurodsr.config import Config
 from neurodsr.errors import ConfigError
 from neurodsr.modalities.base import Modality
+from neurodsr.modalities.clock import ClockConfig
 from neurodsr.modalities.registry import load_modality
+from neurodsr.modalities.selection import Selection
 
 
 def _resolve(value: Any) -> Any:
@@ -58,6 +60,44 @@ class GridConfig(Config):
         if self.start is not None and self.stop is not None and self.stop <= self.start:
             raise ValueError(f"stop {self.stop:g} s is not after start {self.start:g} s")
         return self
+
+
+class SegmentsConfig(Config):
+    """Which stretches of the recording are used, and where windows may not cross."""
+
+    path: str = Field(description="Table of intervals, such as intervals/trials.")
+    where: Selection = Field(
+        default_factory=dict,
+        description="Rows that are used: column -> value, list of values, or {min, max}.",
+    )
+
+
+class InputConfig(Config):
+    """An input to the brain on the grid, in physical units: a stimulus, light, current."""
+
+    path: str = Field(
+        description="Series (a mean per bin), events (a count per bin) or table of intervals."
+    )
+    value: str | None = Field(
+        None,
+        description="Column of a table that holds the input's size, such as its power; default: 1 "
+        "while it is on.",
+    )
+    start: str = Field("start_time", description="Column of a table with the onset, s.")
+    stop: str = Field("stop_time", description="Column of a table with the end, s.")
+    pulse: tuple[str, str] | None = Field(
+        None,
+        description="Columns with the width and the period of pulses within a row, ms; the mean "
+        "over a bin is then that of the pulse train.",
+    )
+    where: Selection = Field(
+        default_factory=dict,
+        description="Rows that are used: column -> value, list of values, or {min, max}.",
+    )
+    unit: str = Field("", description="Physical unit; default: as the file spells it.")
+    clock: ClockConfig = Field(
+        default_factory=ClockConfig, description="How the input's times become the run's."
+    )
 
 
 class SplitConfig(Config):
@@ -160,10 +200,19 @@ class RunConfig(Config):
     """Everything about a run: the file, its streams, the clock, the model, the seed."""
 
     schema_version: Literal[1] = Field(description="Version of this configuration format.")
-    file: str = Field(description="The recording, relative to this configuration file.")
+    file: str | tuple[str, ...] = Field(
+        description="The recording, relative to this configuration file: a path, a pattern such as "
+        "'data/*.nwb', or a list; each file is a session.",
+    )
     grid: GridConfig = Field(description="The clock that all streams share.")
     streams: dict[str, AnyModality] = Field(
         min_length=1, description="The streams, by the lab's own names."
+    )
+    inputs: dict[str, InputConfig] = Field(
+        default_factory=dict, description="Inputs to the brain, by the lab's own names."
+    )
+    segments: SegmentsConfig | None = Field(
+        None, description="Stretches that are used; default: all, up to gaps in every stream."
     )
     split: SplitConfig = Field(default_factory=SplitConfig, description="Held-out stretches.")
     encoder: EncoderConfig = Field(

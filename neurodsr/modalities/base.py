@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from neurodsr.config import Config
+from neurodsr.modalities.clock import ClockConfig
 
 if TYPE_CHECKING:  # torch takes seconds to import; configs, schemas and help must not wait for it
     import torch
@@ -28,9 +29,27 @@ class Modality(Config, ABC):
     """
 
     api_version: ClassVar[str] = "1"
+    shares_channels: ClassVar[bool] = False
+    """Whether channels of the same id are the same variable in every session (a position is, a
+    neuron is not); only several sessions in one recording ask for it."""
 
     kind: str = Field(description="Name of the modality, as in `neurodsr plugins list`.")
     path: str = Field(description="Where the stream lies in the file, as `inspect` prints it.")
+    file: str | tuple[str, ...] | None = Field(
+        None,
+        description="File that holds this stream, where it is not the run's `file`; as many as the "
+        "run has, in the same order. Relative to the configuration.",
+    )
+    clock: ClockConfig = Field(
+        default_factory=ClockConfig, description="How the stream's times become the run's."
+    )
+    max_missing: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Largest fraction of a signal's values that may be NaN or infinite; they are "
+        "masked. Above it the stream is refused.",
+    )
     weight: float = Field(
         1.0, gt=0, description="Weight of the stream's mean log-likelihood in the loss; 1 is even."
     )

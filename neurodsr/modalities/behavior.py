@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from neurodsr.data.channels import Channels
-from neurodsr.data.streams import Series, Stream
+from neurodsr.data.lazy import LazyArray, blockwise
+from neurodsr.data.streams import Intervals, Series, Stream
 from neurodsr.errors import DataError
 from neurodsr.modalities.base import Modality
+from neurodsr.modalities.selection import Selection
+from neurodsr.modalities.signals import choose_channels, refuse_missing, resampler
+from neurodsr.sources.missing import missing_entries
 
 if TYPE_CHECKING:
     import torch
@@ -27,9 +31,25 @@ MAX_LEVELS = 64
 class Behavior(Modality):
     """A continuous signal such as position, or a label such as choice, put on the grid."""
 
+    shares_channels: ClassVar[bool] = True
+
     kind: Literal["behavior"] = Field("behavior", description="Behavior, continuous or labels.")
     observation: Literal["gaussian", "categorical"] = Field(
         "gaussian", description="Continuous signal (gaussian) or labels (categorical)."
+    )
+    where: Selection = Field(
+        default_factory=dict,
+        description="Channels that are used, by what the file says of each, such as Accepted: 1: "
+        "column -> value, values, or {min, max}.",
+    )
+    channels: tuple[str, ...] | None = Field(
+        None, description="Ids of the channels that are used; default: all."
+    )
+    resample: Literal["auto", "mean", "interpolate", "sample"] = Field(
+        "auto",
+        description="How a signal meets the grid: the mean of the samples in a bin, a line between "
+        "samples, or each sample in the bin of its time alone (volumes of a scanner); auto: the "
+        "mean where a bin has a sample or more, else a line.",
     )
     max_gap: float | None = Field(
         None,
@@ -50,7 +70,7 @@ class Behavior(Modality):
         stream = (self._load_signal if self.observation == "gaussian" else self._load_labels)(
             source, grid, where
         )
-        if not stream.mask.any():
+        if not isinstance(stream.mask, LazyArray) and not stream.mask.any():
             raise DataError(
                 f"nothing is observed between {grid.start:g} s and {grid.stop:g} s",
                 where=where,
@@ -104,17 +124,20 @@ class Behavior(Modality):
         return scores
 
     def _load_signal(self, source: Source, grid: TimeGrid, where: str) -> Stream:
-        series = source.series(self.path)
-        interval = float(np.median(np.diff(series.times))) if len(series.times) > 1 else np.inf
-        if interval <= grid.bin_width:
-            values, mask = grid.average(series)
+        series = choose_channels(source.series(self.path), self.where, self.channels, where=where)
+        refuse_missing(series, limit=self.max_missing, where=where)
+        resample = resampler(series, grid, self.resample, max_gap=self.max_gap)
+        if isinstance(series.values, LazyArray):
+            values, mask = blockwise(
+                grid, resample, n_channels=len(series.channels), dtype=np.float32
+            )
         else:
-            values, mask = grid.interpolate(series, max_gap=self.max_gap or 3 * interval)
-        values = np.where(mask, values, 0).astype(np.float32)
+            values, mask = resample(grid)
+            values = values.astype(np.float32)
         return Stream(values, mask, series.channels, series.unit, series.notes)
 
     def _load_labels(self, source: Source, grid: TimeGrid, where: str) -> Stream:
-        if self.path.startswith("intervals/") and self.path.count("/") == 2:
+        if _is_column(source, self.path.strip("/")):
             return self._load_column(source, grid, where)
         series = source.series(self.path)
         labels, valid = np.asarray(series.values[:, 0]), np.asarray(series.valid[:, 0])
@@ -127,15 +150,44 @@ class Behavior(Modality):
     def _load_column(self, source: Source, grid: TimeGrid, where: str) -> Stream:
         table = source.intervals(self.path)
         name = self.path.rsplit("/", 1)[-1]
-        found, codes = np.unique(table.columns[name].astype(str), return_inverse=True)
+        missing = missing_entries(table.columns[name])
+        found, codes = np.unique(table.columns[name][~missing].astype(str), return_inverse=True)
         levels = _checked_levels(tuple(found), where)
-        values = np.zeros((grid.n_bins, 1), dtype=np.float32)
-        mask = np.zeros(values.shape, dtype=bool)
-        for i, code in enumerate(codes):
-            row = type(table)(table.starts[i : i + 1], table.stops[i : i + 1], {})
-            inside = grid.inside(row)
-            values[inside, 0], mask[inside, 0] = code, True
-        return Stream(values, mask, Channels(ids=(name,), levels=levels), "label")
+        starts, stops = table.starts[~missing], table.stops[~missing]
+        values, mask, mixed = _label_bins(grid, starts, stops, codes)
+        notes = _label_notes(int(missing.sum()), mixed)
+        return Stream(values, mask, Channels(ids=(name,), levels=levels), "label", notes)
+
+
+def _is_column(source: Source, path: str) -> bool:
+    """Whether a path names a column of a table of intervals, such as trials."""
+    if path.startswith("intervals/") and path.count("/") == 2:
+        return True
+    tables = [entry for entry in source.list_streams() if entry.kind == "intervals"]
+    return any(path == f"{table.path}/{c}" for table in tables for c in table.columns)
+
+
+def _label_bins(
+    grid: TimeGrid, starts: np.ndarray, stops: np.ndarray, codes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Label of each bin inside a row, which bins have one label, and how many have several."""
+    values = np.zeros((grid.n_bins, 1), dtype=np.float32)
+    n_labels = np.zeros(grid.n_bins, dtype=int)
+    for code in np.unique(codes):
+        rows = codes == code
+        inside = grid.inside(Intervals(starts[rows], stops[rows], {}))
+        values[inside, 0] = code
+        n_labels += inside
+    values[n_labels != 1] = 0
+    return values, (n_labels == 1)[:, None], int((n_labels > 1).sum())
+
+
+def _label_notes(missing: int, mixed: int) -> tuple[str, ...]:
+    notes = (
+        f"{missing} rows without a label were masked" if missing else "",
+        f"{mixed} bins in rows with different labels were masked" if mixed else "",
+    )
+    return tuple(filter(None, notes))
 
 
 def _checked_levels(levels: tuple[str, ...], where: str) -> tuple[str, ...]:
@@ -152,7 +204,7 @@ def _hold(grid: TimeGrid, series: Series, codes: np.ndarray) -> tuple[np.ndarray
     """The last valid label of each bin; bins without a sample are masked."""
     values = np.zeros((grid.n_bins, 1), dtype=np.float32)
     mask = np.zeros(values.shape, dtype=bool)
-    bins = grid.index(series.times)
+    bins = grid.index(np.asarray(series.times))
     use = (bins >= 0) & (bins < grid.n_bins) & np.asarray(series.valid[:, 0])
     values[bins[use], 0], mask[bins[use], 0] = codes[use], True
     return values, mask

@@ -7,7 +7,8 @@ import os
 import sys
 import traceback
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
+from typing import Any
 
 from neurodsr.errors import ConfigError, PluginError, nearest
 from neurodsr.modalities.base import Modality
@@ -22,7 +23,8 @@ class Plugin:
     kind: str
     distribution: str
     version: str
-    entry: EntryPoint
+    # An EntryPoint: that of importlib.metadata, or of its backport once dask has imported it.
+    entry: Any
 
 
 def list_plugins() -> list[Plugin]:

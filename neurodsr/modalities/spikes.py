@@ -10,6 +10,8 @@ from pydantic import Field
 from neurodsr.data.streams import Stream
 from neurodsr.errors import DataError
 from neurodsr.modalities.base import Modality
+from neurodsr.modalities.selection import Selection
+from neurodsr.modalities.watched import choose_units, watched_spans
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -27,6 +29,16 @@ class Spikes(Modality):
 
     kind: Literal["spikes"] = Field("spikes", description="Spike counts of sorted units.")
     path: str = Field("units", description="The units table in the file.")
+    where: Selection = Field(
+        default_factory=dict,
+        description="Units that are used: column of the table -> value, values, or {min, max}.",
+    )
+    unobserved: Literal["auto", "throughout", "span"] = Field(
+        "auto",
+        description="When units count as watched where the file has no obs_intervals: throughout, "
+        "within the span of their spikes, or (auto) throughout but for long silence at an end of "
+        "the recording that their rate makes implausible.",
+    )
 
     def load(self, source: Source, grid: TimeGrid) -> Stream:
         """Count the spikes of every unit in every bin.
@@ -34,23 +46,23 @@ class Spikes(Modality):
         Raises
         ------
         DataError
-            No spike lies on the grid.
+            No unit meets `where`, or no spike lies on the grid.
         """
-        events = source.events(self.path)
+        where = f"{source.path}:/{self.path}"
+        events, left_out = choose_units(source.events(self.path), self.where, where=where)
+        spans, masked = watched_spans(events, grid, rule=self.unobserved)
+        events = events._replace(observed=spans)
         counts, mask = grid.count(events), grid.observed(events)
-        if not (counts * mask).any():
+        if events.observed is not None:
+            counts[~mask] = 0
+        if not counts.any():
             raise DataError(
                 f"no spikes of {len(events.channels)} units between {grid.start:g} s and "
                 f"{grid.stop:g} s",
-                where=f"{source.path}:/{self.path}",
+                where=where,
                 fix="check grid.start and grid.stop against what `neurodsr inspect` prints",
             )
-        notes = events.notes
-        if events.observed is None:
-            notes += ("no obs_intervals in the file: every unit counts as observed throughout",)
-        return Stream(
-            np.where(mask, counts, 0).astype(np.float32), mask, events.channels, "count", notes
-        )
+        return Stream(counts, mask, events.channels, "count", (*events.notes, *left_out, *masked))
 
     def build_decoder(
         self, channels: Channels, latent_dim: int, *, bin_width: float

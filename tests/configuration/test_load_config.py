@@ -32,7 +32,10 @@ DYNAMICS = (
     "known: alpha_start, alphas, batch_size, family, hidden_dim, latent_dim, learning_rate, "
     "n_steps, teacher_noise, weight_decay, window"
 )
-TOP = "known: dynamics, encoder, ensemble, file, grid, schema_version, seed, split, streams, truth"
+TOP = (
+    "known: dynamics, encoder, ensemble, file, grid, inputs, schema_version, seed, segments, "
+    "split, streams, truth"
+)
 FIX = "\n  fix: correct it there; `neurodsr schema` prints every key with its meaning"
 
 # What to change in GOOD, and exactly what is said of it.
@@ -79,7 +82,8 @@ BAD = {
     "an unknown key of a plug-in": (
         ("max_gap: 1.5", "maxgap: 1.5"),
         "run.yaml:12:5: streams.place.maxgap: unknown key, did you mean 'max_gap'? "
-        "known: kind, max_gap, observation, path, weight" + FIX,
+        "known: channels, clock, file, kind, max_gap, max_missing, observation, path, resample, "
+        "weight, where" + FIX,
     ),
     "a wrong value of a plug-in": (
         ("max_gap: 1.5", "max_gap: [1.5]"),

@@ -64,7 +64,7 @@ def test_spikes_while_nobody_watched_are_no_spikes(source, events):
 
 def test_a_fast_signal_is_averaged_within_bins(source, series):
     signal = series(0.025 + 0.05 * np.arange(10), [0, 2, 4, 6, None, 8, None, None, 1, 1])
-    stream = behavior().load(source(signal), GRID)
+    stream = behavior(max_missing=0.3).load(source(signal), GRID)
     assert stream.values[:, 0].tolist() == [1, 5, 8, 0, 1]
     assert stream.mask[:, 0].tolist() == [True, True, True, False, True]
     assert (stream.unit, stream.notes) == ("m", ("a note",))
