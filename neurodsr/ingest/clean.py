@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from jaxtyping import Bool
 
+from neurodsr.data.lazy import take_channels
 from neurodsr.data.streams import Intervals, Stream
 from neurodsr.data.time import TimeGrid
 from neurodsr.errors import DataError
+
+BLOCK_VALUES = 2**21
 
 
 def drop_channels(stream: Stream, *, name: str) -> tuple[Stream, tuple[str, ...]]:
@@ -29,10 +32,7 @@ def drop_channels(stream: Stream, *, name: str) -> tuple[Stream, tuple[str, ...]
     DataError
         No channel is left.
     """
-    values, mask = np.asarray(stream.values), np.asarray(stream.mask)
-    observed = mask.any(axis=0)
-    low = np.where(mask, values, np.inf).min(axis=0, initial=np.inf)
-    high = np.where(mask, values, -np.inf).max(axis=0, initial=-np.inf)
+    observed, low, high = _extremes(stream)
     constant = observed & (low == high)
     silent = constant & (high == 0) & (stream.unit == "count")
     reasons = {
@@ -48,12 +48,43 @@ def drop_channels(stream: Stream, *, name: str) -> tuple[Stream, tuple[str, ...]
             where=f"stream {name!r}",
             fix="choose another stretch with grid.start and grid.stop, or leave the stream out",
         )
-    if keep.all():
-        return stream, notes
-    kept = Stream(
-        values[:, keep], mask[:, keep], stream.channels.select(keep), stream.unit, stream.notes
+    return (stream if keep.all() else _kept(stream, keep)), notes
+
+
+def _extremes(stream: Stream) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whether each channel was observed, and its smallest and largest observed value."""
+    n = stream.n_channels
+    observed = np.zeros(n, dtype=bool)
+    low, high = np.full(n, np.inf), np.full(n, -np.inf)
+    for rows in _blocks(stream):
+        values, mask = np.asarray(stream.values[rows]), np.asarray(stream.mask[rows])
+        observed |= mask.any(axis=0)
+        if mask.all():
+            low = np.minimum(low, values.min(axis=0))
+            high = np.maximum(high, values.max(axis=0))
+        else:
+            low = np.minimum(low, np.where(mask, values, np.inf).min(axis=0))
+            high = np.maximum(high, np.where(mask, values, -np.inf).max(axis=0))
+    return observed, low, high
+
+
+def _kept(stream: Stream, keep: np.ndarray) -> Stream:
+    """The stream with some of its channels; a lazy one stays lazy."""
+    index = np.flatnonzero(keep)
+    return Stream(
+        take_channels(stream.values, index),
+        take_channels(stream.mask, index),
+        stream.channels.select(keep),
+        stream.unit,
+        stream.notes,
     )
-    return kept, notes
+
+
+def _blocks(stream: Stream) -> Iterator[slice]:
+    """Bins that are looked at together: as many as a cache holds."""
+    step = max(1, BLOCK_VALUES // max(1, stream.n_channels))
+    for first in range(0, stream.n_bins, step):
+        yield slice(first, first + step)
 
 
 def observed_segments(grid: TimeGrid, streams: Iterable[Stream]) -> Intervals:
@@ -66,7 +97,8 @@ def observed_segments(grid: TimeGrid, streams: Iterable[Stream]) -> Intervals:
     """
     seen = np.zeros(grid.n_bins, dtype=bool)
     for stream in streams:
-        seen |= np.asarray(stream.mask).any(axis=1)
+        for rows in _blocks(stream):
+            seen[rows] |= np.asarray(stream.mask[rows]).any(axis=1)
     bins = np.flatnonzero(_bridge(seen))
     if not len(bins):
         raise DataError(

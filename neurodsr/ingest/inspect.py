@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-import math
 import os
-import re
+from collections.abc import Sequence
 
-import numpy as np
-
-from neurodsr.data.streams import Events, Series
-from neurodsr.errors import DataError
-from neurodsr.ingest.inspection import (
-    ColumnInspection,
-    Inspection,
-    Observation,
-    StreamInspection,
-)
-from neurodsr.ingest.stillness import describe_stillness, moving_span
+from neurodsr.ingest.inspect_streams import FALLBACK, MAX_MISSING, SIMULATION, StreamLook
+from neurodsr.ingest.inspection import InputInspection, Inspection, StreamInspection
+from neurodsr.modalities.clock import ClockConfig
+from neurodsr.modalities.registry import list_plugins
 from neurodsr.run_config import TruthConfig
-from neurodsr.sources.base import Source, StreamEntry
+from neurodsr.sources.base import Source
 from neurodsr.sources.open import open_source
-from neurodsr.storage.manifest import file_sha256
+from neurodsr.storage.manifest import content_sha256, content_size
 
-SIMULATION = "processing/simulation"
-TRIALS = "intervals/trials"
-LABEL_WORDS = frozenset({"choice", "choices", "response", "outcome", "decision", "correct"})
-BEHAVIOR_TYPES = frozenset({"SpatialSeries", "PoseEstimationSeries"})
-BEHAVIOR_PLACES = frozenset(
-    {"behavior", "position", "compassdirection", "eyetracking", "pupiltracking",
-     "behavioraltimeseries"}
-)  # fmt: skip
-MIN_LEVELS, MAX_LEVELS = 2, 12
+MAX_HASHED = 2**30
 
 
-def inspect_file(path: str | os.PathLike[str]) -> Inspection:
+def inspect_file(
+    path: str | os.PathLike[str],
+    *,
+    clock: ClockConfig | None = None,
+    only: Sequence[str] = (),
+) -> Inspection:
     """Everything in a file that could become a stream, with its clock, anatomy and problems.
 
-    What is proposed has been read once, so its problems are those of its values too.
+    Signals of up to 8 million values have been read, so that their problems are those of their
+    values too; of those above 33 million, and of more than a hundred that are named alike, only
+    what is written about them.
+
+    Parameters
+    ----------
+    path
+        A file or folder of any format that is understood.
+    clock
+        Rate or interval of the samples whose file does not say it.
+    only
+        Paths of the only streams to be proposed, whatever they are. They need not be listed: a
+        table can turn its arrays, an image average its voxels.
 
     Raises
     ------
@@ -47,116 +48,81 @@ def inspect_file(path: str | os.PathLike[str]) -> Inspection:
     """
     with open_source(path) as source:
         session = source.session()
-        streams = tuple(_inspect_stream(source, entry) for entry in source.list_streams())
+        look = StreamLook(source, clock, frozenset(p.kind for p in list_plugins()))
+        found = [look.at(entry) for entry in source.list_streams()]
+        streams = _chosen(found, only, look) if only else _with_fallback(found, look.kinds)
+        size = content_size(path)
         return Inspection(
             file=os.fspath(path),
-            sha256=file_sha256(os.fspath(path)),
+            size=size,
+            sha256=content_sha256(path) if size <= MAX_HASHED else "",
             identifier=session.identifier,
             session_start=session.started,
             subject=session.subject,
             species=session.species,
             streams=streams,
+            inputs=tuple(_inputs(source)),
             truth=_truth(source, {s.path for s in streams if s.usable}),
             problems=tuple(f"warning: {w}" for w in session.warnings),
         )
 
 
-def _inspect_stream(source: Source, entry: StreamEntry) -> StreamInspection:
-    found = _plain(entry)
-    if not found.usable or entry.path.startswith(f"{SIMULATION}/"):
-        return found
-    if entry.kind == "events":
-        rate = _median_rate(source.events(entry.path), entry.stop - entry.start)
-        return found.model_copy(update={"proposed": "spikes", "median_rate": rate})
-    if entry.kind == "intervals":
-        return found.model_copy(update={"columns": _columns(source, entry)})
-    return _inspect_behavior(source, found) if _is_behavior(entry) else found
+def _chosen(
+    streams: list[StreamInspection], only: Sequence[str], look: StreamLook
+) -> tuple[StreamInspection, ...]:
+    """All streams, but only those of the given paths proposed: by name if they are not listed."""
+    wanted = {path.strip("/") for path in only}
+    listed = {s.path for s in streams} | {c.path for s in streams for c in s.columns}
+    unlisted = [look.named(path) for path in sorted(wanted - listed)]
+    return tuple(_only(s, wanted) for s in (*streams, *unlisted))
 
 
-def _plain(entry: StreamEntry) -> StreamInspection:
-    readable = math.isfinite(entry.start) and math.isfinite(entry.stop)
-    return StreamInspection(
-        path=entry.path,
-        kind=entry.kind,
-        neurodata_type=entry.neurodata_type,
-        n_channels=entry.n_channels,
-        n_samples=entry.n_samples,
-        start=entry.start if readable else None,
-        stop=entry.stop if readable else None,
-        rate=entry.rate,
-        unit=entry.unit,
-        description=entry.description,
-        regions=entry.regions,
-        problems=entry.problems,
+def _only(stream: StreamInspection, wanted: set[str]) -> StreamInspection:
+    columns = tuple(
+        c.model_copy(update={"proposed": FALLBACK if c.path in wanted else ""})
+        for c in stream.columns
     )
+    proposed = ""
+    if stream.path in wanted:
+        proposed = stream.proposed or (FALLBACK if stream.kind == "series" else "")
+    return stream.model_copy(update={"proposed": proposed, "columns": columns})
 
 
-def _is_behavior(entry: StreamEntry) -> bool:
-    places = {part.lower() for part in entry.path.split("/")[:-1]}
-    bare = entry.neurodata_type == "TimeSeries" and bool(places & BEHAVIOR_PLACES)
-    return entry.neurodata_type in BEHAVIOR_TYPES or bare
+def _with_fallback(
+    streams: list[StreamInspection], kinds: frozenset[str]
+) -> tuple[StreamInspection, ...]:
+    """Where no kind of stream is evident, the largest signal is proposed as a plain one.
+
+    One with more channels than samples is not: its axes may be exchanged.
+    """
+    evident = any(s.proposed or any(c.proposed for c in s.columns) for s in streams)
+    signals = [
+        s
+        for s in streams
+        if s.kind == "series"
+        and (s.usable or s.needs_clock)
+        and s.n_samples >= s.n_channels
+        and s.missing <= MAX_MISSING
+        and not s.path.startswith(f"{SIMULATION}/")
+    ]
+    if evident or not signals or FALLBACK not in kinds:
+        return tuple(streams)
+    largest = max(signals, key=lambda s: s.n_samples * s.n_channels)
+    chosen = largest.model_copy(update={"proposed": FALLBACK})
+    return tuple(chosen if s is largest else s for s in streams)
 
 
-def _inspect_behavior(source: Source, found: StreamInspection) -> StreamInspection:
-    try:
-        series = source.series(found.path)
-    except DataError as error:
-        problems = (*found.problems, f"error: {error.what}; fix: {error.fix}")
-        return found.model_copy(update={"problems": problems})
-    notes = [f"warning: {note}" for note in series.notes]
-    observation = _observation(found.path, series)
-    moving = moving_span(series) if observation == "gaussian" else None
-    if moving is not None:
-        notes.append(describe_stillness(series, moving))
-    return found.model_copy(
-        update={
-            "proposed": "behavior",
-            "observation": observation,
-            "moving": moving,
-            "problems": tuple(dict.fromkeys((*found.problems, *notes))),
-        }
-    )
-
-
-def _observation(path: str, series: Series) -> Observation:
-    """Labels if the name says so and the values are a few whole numbers; a signal otherwise."""
-    if len(series.channels) != 1 or not _is_label(path):
-        return "gaussian"
-    values = np.unique(np.asarray(series.values)[np.asarray(series.valid)])
-    whole = np.array_equal(values, np.round(values))
-    return "categorical" if whole and MIN_LEVELS <= len(values) <= MAX_LEVELS else "gaussian"
-
-
-def _is_label(path: str) -> bool:
-    words = re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", path.split("/")[-1]).lower())
-    return bool(LABEL_WORDS & set(words))
-
-
-def _median_rate(events: Events, span: float) -> float:
-    counts = np.diff(events.offsets)
-    observed = np.full(len(counts), span)
-    if events.observed is not None:
-        observed = np.array([np.diff(o, axis=1).sum() for o in events.observed])
-    return float(np.median(counts[observed > 0] / observed[observed > 0])) if span > 0 else 0.0
-
-
-def _columns(source: Source, entry: StreamEntry) -> tuple[ColumnInspection, ...]:
-    table = source.intervals(entry.path)
+def _inputs(source: Source) -> list[InputInspection]:
     found = []
-    for name, values in table.columns.items():
-        path = f"{entry.path}/{name}"
-        levels = np.unique(values.astype(str))
-        few = MIN_LEVELS <= len(levels) <= MAX_LEVELS and values.dtype.kind in "iuU"
-        fits = few and entry.path == TRIALS and _is_label(path)
+    for plain in source.inputs():
+        fields = {k: v for k, v in plain.items() if k not in ("name", "reason")}
+        name = str(plain.get("name") or fields["path"].rsplit("/", 1)[-1])
         found.append(
-            ColumnInspection(
-                path=path,
-                levels=tuple(str(v) for v in levels[:MAX_LEVELS]),
-                n_levels=len(levels),
-                proposed="behavior" if fits else "",
+            InputInspection.from_plain(
+                {"name": name, "reason": str(plain.get("reason", "")), "config": fields}
             )
         )
-    return tuple(found)
+    return found
 
 
 def _truth(source: Source, paths: set[str]) -> TruthConfig | None:

@@ -1,107 +1,86 @@
-"""A run that fits what was found in a file: streams, clock and model size to start from."""
+"""A run that fits what was found in files: streams, clock and model size to start from."""
 
 from __future__ import annotations
 
 import math
 import os
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from neurodsr.errors import DataError
+from neurodsr.ingest.candidates import Candidate, candidates, overlapping
 from neurodsr.ingest.inspection import Inspection, StreamInspection
+from neurodsr.run_config import DynamicsConfig, SplitConfig
 
 BIN_WIDTHS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 FAST, MODERATE = 5.0, 1.5
 MIN_LATENTS, MAX_LATENTS = 3, 12
+MIN_WINDOW = 5
 
 
-class Candidate(NamedTuple):
-    """A stream that would fit, with its span in s."""
-
-    path: str
-    config: dict[str, Any]
-    start: float
-    stop: float
-
-
-def propose_config(inspection: Inspection, *, root: Path | None = None) -> dict[str, Any]:
+def propose_config(*inspections: Inspection, root: Path | None = None) -> dict[str, Any]:
     """The plain data of a RunConfig that uses what was found; a start, to be edited.
 
-    Units become spikes; position and other behavior becomes a signal or labels. Streams that
-    share no time with the ones before them are left out. Bins are 0.02 s where the median neuron
-    fires at 5 Hz or more, 0.05 s from 1.5 Hz, 0.1 s below (our own choice: about one spike in
-    every tenth bin); the latent dimension is the square root of the number of channels, from 3
-    to 12 (our own choice), or that of the true state where it is known.
+    Units become spikes; position and other behavior becomes a signal or labels; a signal whose
+    modality is not installed becomes a plain one. Streams that share little time with the others
+    are left out. Bins are 0.02 s where the median neuron fires at 5 Hz or more, 0.05 s from
+    1.5 Hz, 0.1 s below (our own choice: about one spike in every tenth bin), and hold a sample
+    or more of every signal where there are no units; the latent dimension is the square root of
+    the number of channels, from 3 to 12 (our own choice), or that of the true state where it is
+    known. Several files are the sessions of one run: a stream that one of them lacks is used.
 
     Parameters
     ----------
     root
-        Folder of the configuration file to be; the recording's path is made relative to it.
+        Folder of the configuration file to be; the recordings' paths are made relative to it.
 
     Raises
     ------
     DataError
-        Nothing in the file can be a stream.
+        Nothing in the files can be a stream.
     """
-    chosen = overlapping(candidates(inspection))
+    chosen = choose(inspections)
     if not chosen:
-        found = "; ".join(_why_not(s) for s in inspection.streams[:4])
-        raise DataError(
-            f"nothing that a built-in modality takes; found: {found or 'no streams at all'}",
-            where=inspection.file,
-            fix="`neurodsr inspect` shows the problems; a plug-in can take other kinds of streams",
-        )
-    used = {c.path for c in chosen}
+        raise _nothing(inspections)
+    used = _used(inspections, {path for c in chosen for path in c.paths})
+    files = [os.path.relpath(i.file, root) if root else i.file for i in inspections]
+    grid = propose_grid(used, one_clock=len(files) == 1)
     proposed: dict[str, Any] = {
         "schema_version": 1,
-        "file": os.path.relpath(inspection.file, root) if root else inspection.file,
-        "grid": propose_grid([s for s in inspection.streams if s.path in used]),
+        "file": files[0] if len(files) == 1 else files,
+        "grid": grid,
         "streams": dict(zip(stream_names(chosen), (c.config for c in chosen), strict=True)),
-        "dynamics": {"latent_dim": _latent_dim(inspection, used)},
     }
-    if inspection.truth is not None:
-        proposed["truth"] = inspection.truth.to_plain()
+    proposed |= _proposed_inputs(inspections)
+    dynamics = {"latent_dim": _latent_dim(inspections[0], chosen, used)}
+    window = propose_window(chosen, grid)
+    if window is not None:
+        proposed["encoder"] = {"window": window}
+        dynamics["window"] = window
+    proposed["dynamics"] = dynamics
+    if len(inspections) == 1 and inspections[0].truth is not None:
+        proposed["truth"] = inspections[0].truth.to_plain()
     return proposed | {"seed": 0}
 
 
-def candidates(inspection: Inspection) -> list[Candidate]:
-    """Everything that a built-in modality would take, spikes first."""
-    found = []
-    for stream in inspection.streams:
-        if not stream.usable:
-            continue
-        span = (float(stream.start), float(stream.stop))
-        if stream.proposed:
-            config = {"kind": stream.proposed, "path": stream.path}
-            if stream.observation == "categorical":
-                config["observation"] = "categorical"
-            found.append(Candidate(stream.path, config, *span))
-        for column in stream.columns:
-            if column.proposed:
-                config = {
-                    "kind": column.proposed,
-                    "path": column.path,
-                    "observation": "categorical",
-                }
-                found.append(Candidate(column.path, config, *span))
-    return sorted(found, key=lambda c: c.config["kind"] != "spikes")
+def choose(inspections: Sequence[Inspection]) -> list[Candidate]:
+    """The streams to use, each once; one that does not fit in with the others anywhere is out."""
+    found: dict[str, Candidate] = {}
+    unfit: set[str] = set()
+    for inspection in inspections:
+        possible = candidates(inspection)
+        kept = {c.path for c in overlapping(possible)}
+        unfit |= {c.path for c in possible} - kept
+        for candidate in possible:
+            found.setdefault(candidate.path, candidate)
+    return [c for path, c in found.items() if path not in unfit]
 
 
-def overlapping(found: list[Candidate]) -> list[Candidate]:
-    """Those that share some time with all chosen before them."""
-    chosen: list[Candidate] = []
-    start, stop = -math.inf, math.inf
-    for candidate in found:
-        if min(stop, candidate.stop) > max(start, candidate.start):
-            start, stop = max(start, candidate.start), min(stop, candidate.stop)
-            chosen.append(candidate)
-    return chosen
-
-
-def propose_grid(used: list[StreamInspection]) -> dict[str, float]:
+def propose_grid(used: list[StreamInspection], *, one_clock: bool = True) -> dict[str, float]:
     """Bin width, and the time left when signals stand still at their ends (a tracker was off)."""
-    moving = [s.moving for s in used if s.moving is not None]
+    moving = [s.moving for s in used if s.moving is not None and one_clock]
     start, stop = max((m[0] for m in moving), default=0), min((m[1] for m in moving), default=0)
     grid = {"bin_width": propose_bin_width(used)}
     return grid | ({"start": start, "stop": stop} if start < stop else {})
@@ -113,9 +92,29 @@ def propose_bin_width(used: list[StreamInspection]) -> float:
     if rates:
         rate = max(rates)
         return 0.02 if rate >= FAST else 0.05 if rate >= MODERATE else 0.1
-    sampled = [s.n_samples / (s.stop - s.start) for s in used if s.kind == "series"]
-    slowest = min(sampled, default=1.0)
-    return next((w for w in BIN_WIDTHS if w * slowest >= 1), BIN_WIDTHS[-1])
+    series = [s for s in used if s.kind == "series"]
+    slowest = min((sampling_rate(s) for s in series), default=1.0)
+    if series and all(s.rate for s in series):
+        # Whole sample intervals: else bins would hold one sample more or less in turn.
+        return max(1, math.ceil(BIN_WIDTHS[0] * slowest - 1e-9)) / slowest
+    slower = float(f"{1 / slowest:.6g}")
+    return next((w for w in BIN_WIDTHS if w * slowest >= 1 - 1e-9), slower)
+
+
+def sampling_rate(stream: StreamInspection) -> float:
+    """Samples per second of a series, on the average where they are irregular, Hz."""
+    return stream.rate or max(stream.n_samples - 1, 1) / (stream.duration or 1.0)
+
+
+def propose_window(chosen: list[Candidate], grid: dict[str, float]) -> int | None:
+    """A shorter training window where the recording is too short for that of the defaults."""
+    start = grid.get("start", max(c.start for c in chosen))
+    stop = grid.get("stop", min(c.stop for c in chosen))
+    trained = 1 - SplitConfig().validation - SplitConfig().test
+    n_bins = int(trained * (stop - start) / grid["bin_width"])
+    if n_bins > 2 * DynamicsConfig().window:
+        return None
+    return max(MIN_WINDOW, n_bins // 2)
 
 
 def stream_names(chosen: list[Candidate]) -> list[str]:
@@ -131,14 +130,47 @@ def stream_names(chosen: list[Candidate]) -> list[str]:
     return names
 
 
+def _used(inspections: Iterable[Inspection], paths: set[str]) -> list[StreamInspection]:
+    return [s for i in inspections for s in i.streams if s.path in paths and s.usable]
+
+
+def _proposed_inputs(inspections: Sequence[Inspection]) -> dict[str, Any]:
+    """The inputs that every file has."""
+    common = set.intersection(*({i.name for i in found.inputs} for found in inspections))
+    inputs = {
+        i.name: i.config.model_dump(mode="json", exclude_defaults=True)
+        for i in inspections[0].inputs
+        if i.name in common
+    }
+    return {"inputs": inputs} if inputs else {}
+
+
+def _nothing(inspections: Sequence[Inspection]) -> DataError:
+    streams = [s for i in inspections for s in i.streams]
+    found = "; ".join(_why_not(s) for s in streams[:4])
+    where = ", ".join(i.file for i in inspections[:3])
+    if any(s.needs_clock and s.proposed for s in streams):
+        return DataError(
+            f"the file does not say when its samples were taken; found: {found}",
+            where=where,
+            fix="give --rate HZ (frames or samples per second) or --interval SECONDS (as a TR)",
+        )
+    return DataError(
+        f"nothing that an installed modality takes; found: {found or 'no streams at all'}",
+        where=where,
+        fix="`neurodsr inspect` shows the problems; --path names a stream to use; a plug-in can "
+        "take other kinds",
+    )
+
+
 def _why_not(stream: StreamInspection) -> str:
-    errors = [p for p in stream.problems if p.startswith("error")]
-    return f"{stream.path} ({errors[0] if errors else stream.neurodata_type})"
+    graded = sorted(stream.problems, key=lambda p: not p.startswith("error"))
+    return f"{stream.path} ({graded[0] if graded else stream.neurodata_type})"
 
 
-def _latent_dim(inspection: Inspection, used: set[str]) -> int:
-    by_path = {s.path: s for s in inspection.streams}
-    if inspection.truth is not None:
-        return by_path[inspection.truth.path].n_channels
-    n = sum(by_path[p].n_channels if p in by_path else 1 for p in used)
+def _latent_dim(first: Inspection, chosen: list[Candidate], used: list[StreamInspection]) -> int:
+    if first.truth is not None:
+        return next(s.n_channels for s in first.streams if s.path == first.truth.path)
+    n_channels = {s.path: s.n_channels for s in used}
+    n = sum(n_channels.get(path, 1) for c in chosen for path in c.paths)
     return min(MAX_LATENTS, max(MIN_LATENTS, round(math.sqrt(n))))

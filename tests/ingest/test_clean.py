@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from neurodsr.data.channels import Channels
+from neurodsr.data.lazy import LazyArray, lazy_pair
 from neurodsr.data.streams import Stream
 from neurodsr.data.time import TimeGrid
 from neurodsr.errors import DataError
@@ -42,6 +45,56 @@ def test_a_stream_without_channels_left_is_refused(make_stream):
         drop_channels(make_stream([0, 0], unit="count"), name="units")
     assert caught.value.exit_code == 3
     assert "'units'" in caught.value.where
+
+
+@pytest.fixture
+def lazily(monkeypatch):
+    """A function that makes a stream lazy, and the list of the bins that were read of it."""
+    monkeypatch.setattr(import_module("neurodsr.ingest.clean"), "BLOCK_VALUES", 6)
+
+    def make(stream):
+        read = []
+
+        def rows(first, stop):
+            read.append((first, stop))
+            return stream.values[first:stop], stream.mask[first:stop]
+
+        values, mask = lazy_pair(rows, shape=stream.values.shape, dtype=stream.values.dtype)
+        return Stream(values, mask, stream.channels, stream.unit, stream.notes), read
+
+    return make
+
+
+def test_a_lazy_stream_stays_lazy_and_is_read_once_block_by_block(make_stream, lazily):
+    stream = make_stream([1, 0, 2, 5, 6], [2, 2, 2, 2, 2], [None, 4, 3, None, 1])
+    lazy, read = lazily(stream)
+    kept, notes = drop_channels(lazy, name="lfp")
+    assert read == [(0, 2), (2, 4), (4, 5)]
+    assert isinstance(kept.values, LazyArray)
+    assert isinstance(kept.mask, LazyArray)
+    expected, same_notes = drop_channels(stream, name="lfp")
+    assert notes == same_notes
+    assert kept.channels.ids == expected.channels.ids == ("c0", "c2")
+    np.testing.assert_array_equal(kept.values[1:4], expected.values[1:4])
+    np.testing.assert_array_equal(kept.mask[1:4], expected.mask[1:4])
+
+
+def test_segments_of_a_lazy_stream_are_found_block_by_block(make_stream, lazily):
+    grid = TimeGrid(start=0.0, bin_width=1.0, n_bins=7)
+    lazy, read = lazily(make_stream(*[[1, 2, None, None, 5, 6, None]] * 3))
+    segments = observed_segments(grid, [lazy])
+    assert (segments.starts.tolist(), segments.stops.tolist()) == ([0, 4], [2, 6])
+    assert read == [(0, 2), (2, 4), (4, 6), (6, 7)]
+
+
+def test_a_mask_without_memory_keeps_taking_none(make_stream):
+    stream = make_stream([1, 2], [3, 3])
+    everywhere = np.broadcast_to(np.True_, stream.mask.shape)
+    kept, _ = drop_channels(
+        Stream(stream.values, everywhere, stream.channels, stream.unit), name="units"
+    )
+    assert kept.mask.shape == (2, 1)
+    assert not any(kept.mask.strides)
 
 
 def test_one_empty_bin_does_not_split_a_segment_and_two_do(make_stream):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from neurodsr.errors import DataError
-from neurodsr.ingest.spans import Span, choose_grid, stream_spans
+from neurodsr.ingest.spans import Span, choose_grid, stream_span
 from neurodsr.modalities.behavior import Behavior
 from neurodsr.modalities.spikes import Spikes
 from neurodsr.run_config import GridConfig
@@ -53,15 +53,15 @@ def test_regular_samples_stand_for_their_period(demo):
         "units": Spikes(),
     }
     with open_source(demo) as source:
-        spans = stream_spans(source, streams)
+        spans = {name: stream_span(source, m.path) for name, m in streams.items()}
     assert spans["position"] == pytest.approx((0.0, 10.0), abs=1e-9)
     assert spans["units"] == (0.0, 10.0)
 
 
 def test_a_group_spans_what_lies_in_it(demo):
     with open_source(demo) as source:
-        spans = stream_spans(source, {"all": Behavior(path="processing/behavior")})
-    assert spans["all"] == pytest.approx((0.0, 10.0), abs=1e-9)
+        span = stream_span(source, "processing/behavior")
+    assert span == pytest.approx((0.0, 10.0), abs=1e-9)
 
 
 def test_a_path_that_is_not_in_the_file_gets_the_nearest_one(demo):
@@ -69,7 +69,7 @@ def test_a_path_that_is_not_in_the_file_gets_the_nearest_one(demo):
         open_source(demo) as source,
         pytest.raises(DataError, match=r"did you mean 'units'\?\n  fix: `neurodsr inspect` lists"),
     ):
-        stream_spans(source, {"units": Spikes(path="unit")})
+        stream_span(source, "unit")
 
 
 def test_an_object_that_cannot_be_read_raises_its_own_error(shared_file):
@@ -78,4 +78,4 @@ def test_an_object_that_cannot_be_read_raises_its_own_error(shared_file):
         open_source(shared_file("behavior/DLC2NWB_openfield_pose.nwb")) as source,
         pytest.raises(DataError, match="fix: declare the frame rate"),
     ):
-        stream_spans(source, {"snout": Behavior(path=path)})
+        stream_span(source, path)

@@ -1,0 +1,51 @@
+"""Bins that the file declares unusable are masked in every stream."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool
+
+from neurodsr.data.lazy import LazyArray
+from neurodsr.data.streams import Intervals, Stream
+from neurodsr.data.time import TimeGrid
+
+
+def touched_bins(grid: TimeGrid, intervals: Intervals | None) -> Bool[np.ndarray, " n_bins"]:
+    """Bins that share any time with one of the intervals."""
+    touched = np.zeros(grid.n_bins, dtype=bool)
+    if intervals is None:
+        return touched
+    # A stop on an edge does not reach into the bin that the edge opens.
+    last = grid.index(np.nextafter(intervals.stops, -np.inf))
+    first = grid.index(intervals.starts)
+    for a, b in zip(first.clip(min=0), last, strict=True):
+        touched[a : b + 1] = True
+    return touched
+
+
+def mask_bins(stream: Stream, bad: Bool[np.ndarray, " n_bins"]) -> Stream:
+    """The stream with some bins unobserved in every channel; a lazy stream stays lazy."""
+    if not bad.any():
+        return stream
+    values, mask = stream.values, stream.mask
+    if not isinstance(values, LazyArray):
+        return _with(
+            stream,
+            np.where(bad[:, None], np.zeros((), values.dtype), values),
+            np.asarray(mask) & ~bad[:, None],
+        )
+
+    def kept(array: LazyArray) -> LazyArray:
+        def load(key: object) -> np.ndarray:
+            rows = key[0] if isinstance(key, tuple) else key
+            block = array[rows]
+            block = np.where(bad[rows][..., None], np.zeros((), array.dtype), block)
+            return block[..., key[1]] if isinstance(key, tuple) else block
+
+        return LazyArray(load, shape=array.shape, dtype=array.dtype)
+
+    return _with(stream, kept(values), kept(mask))
+
+
+def _with(stream: Stream, values: object, mask: object) -> Stream:
+    return Stream(values, mask, stream.channels, stream.unit, stream.notes)
