@@ -30,7 +30,7 @@ workers_option = click.option(
     type=click.IntRange(min=1),
     default=2,
     show_default=True,
-    help="Processes that train members side by side.",
+    help="Processes that read large signals and train members side by side.",
 )
 
 

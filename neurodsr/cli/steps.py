@@ -17,7 +17,7 @@ from neurodsr.cli.options import (
     set_option,
     workers_option,
 )
-from neurodsr.cli.output import print_text, require_free
+from neurodsr.cli.output import print_text, require_free, say
 from neurodsr.cli.progress import show_progress
 from neurodsr.errors import OutputError
 from neurodsr.load_config import load_config
@@ -28,17 +28,33 @@ from neurodsr.storage.folder import refuse_existing
 @config_argument
 @out_option
 @set_option
+@workers_option
 @force_option
-def ingest(config: Path, out: Path, sets: tuple[str, ...], force: bool) -> None:
-    """Read a recording file and put all streams on one clock."""
+def ingest(config: Path, out: Path, sets: tuple[str, ...], n_workers: int, force: bool) -> None:
+    """Read recording files and put all streams on one clock.
+
+    Parts of large signals lie in OUT.work meanwhile; a rerun goes on from them.
+    """
     resolved = load_config(config, sets=sets)
     refuse_existing(out, force=force)
     from neurodsr.data.store import save_recording
     from neurodsr.ingest.ingest import ingest as read_file
 
+    work = out.with_name(f"{out.name}.work")
     with show_progress() as progress:
-        recording = read_file(resolved, root=config_root(config), progress=progress)
+        recording = read_file(
+            resolved,
+            root=config_root(config),
+            work=work,
+            n_workers=n_workers,
+            progress=progress,
+        )
     save_recording(recording, out, force=force)
+    shutil.rmtree(work, ignore_errors=True)
+    for name, stream in recording.streams.items():
+        say(f"{name}: {stream.n_channels} channels in {stream.n_bins} bins")
+    for note in recording.notes:
+        say(f"note: {note}")
     print_text(str(out))
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from neurodsr.evaluation.results import Evaluation, Measure
-    from neurodsr.ingest.inspection import Inspection, StreamInspection
     from neurodsr.modalities.base import Modality
     from neurodsr.modalities.registry import Plugin
     from neurodsr.pipeline.doctor import Installation
@@ -27,13 +27,18 @@ if TYPE_CHECKING:
 
 # A pipe has no width; a table squeezed to 80 columns would break the paths a script looks for.
 PIPE_WIDTH = 1000
+WIDE = 6  # columns from which on a table that does not fit is printed row by row
 
 
 def print_table(table: Table) -> None:
-    """A table on stdout, as wide as the terminal, or as wide as it needs in a pipe or file."""
+    """A table on stdout, as wide as the terminal, or as wide as it needs in a pipe or file.
+
+    One of many columns that is wider than the terminal is printed row by row instead.
+    """
     console = Console(file=sys.stdout)
     if console.is_terminal:
-        console.print(table)
+        broad = len(table.columns) >= WIDE and console.measure(table).maximum >= console.width
+        console.print(_records(table) if broad and table.rows else table)
         return
     plain = Console(file=io.StringIO(), width=PIPE_WIDTH, color_system=None)
     plain.print(table)
@@ -41,13 +46,27 @@ def print_table(table: Table) -> None:
         print(line.rstrip())
 
 
-def make_table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
-    """A table whose cells are shown letter by letter, cleaned and capped."""
-    table = Table(title=Text(clean_text(title)), box=box.SIMPLE_HEAD, title_justify="left")
+def _records(table: Table) -> Group:
+    """The rows of a table one below another: the name, then what is known of it."""
+    heads = [str(column.header) for column in table.columns]
+    lines: list[RenderableType] = [table.title or "", ""]
+    for name, *cells in zip(*(column.cells for column in table.columns), strict=True):
+        known = [f"{h} {c}".strip() for h, c in zip(heads[1:], cells, strict=True) if str(c)]
+        lines += [name, Padding(Text("; ".join(known)), (0, 0, 0, 4))]
+    return Group(*lines, "")
+
+
+def make_table(
+    title: str, columns: Iterable[str], rows: Iterable[Iterable[object]], *, limit: int = 200
+) -> Table:
+    """A table whose cells are shown letter by letter, cleaned and cut at `limit` characters."""
+    # Not broken into lines: a name from a file could make one of them look like ours.
+    head = Text(clean_text(title), no_wrap=True, overflow="ignore")
+    table = Table(title=head, box=box.SIMPLE_HEAD, title_justify="left")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(clean_text(cell)) for cell in row))
+        table.add_row(*(Text(clean_text(cell, limit=limit)) for cell in row))
     return table
 
 
@@ -122,11 +141,10 @@ def plugin_table(plugins: Iterable[Plugin]) -> Table:
 
 def modality_table(modality: type[Modality]) -> Table:
     """Every field of a modality, with its default and what it means."""
-    required = [name for name, field in modality.model_fields.items() if field.is_required()]
     rows = [
         (
             name,
-            "required" if name in required else repr(field.get_default(call_default_factory=True)),
+            _default(field),
             field.description or "",
         )
         for name, field in modality.model_fields.items()
@@ -155,55 +173,3 @@ def finding_table(validation: Validation) -> Table:
     """What is wrong with a file or folder, and how to mend it."""
     rows = [(f.severity, f.where, f.what, f.fix) for f in validation.findings]
     return make_table("Findings", ("severity", "where", "what", "fix"), rows)
-
-
-def inspection_tables(inspection: Inspection) -> Iterator[Table]:
-    """What a file holds: the session, everything that could be a stream, and the problems."""
-    facts = (
-        inspection.identifier,
-        inspection.session_start,
-        inspection.subject,
-        inspection.species,
-    )
-    yield make_table(
-        f"{inspection.file}: {', '.join(fact for fact in facts if fact)}",
-        ("path", "type", "channels", "samples", "from", "to", "rate", "unit", "regions", "kind"),
-        [_stream_row(stream) for stream in inspection.streams],
-    )
-    columns = [
-        (column.path, column.n_levels, ", ".join(column.levels), column.proposed)
-        for stream in inspection.streams
-        for column in stream.columns
-    ]
-    if columns:
-        yield make_table("Columns of interval tables", ("path", "levels", "", "kind"), columns)
-    problems = [("file", problem) for problem in inspection.problems] + [
-        (stream.path, problem) for stream in inspection.streams for problem in stream.problems
-    ]
-    if problems:
-        yield make_table("Problems", ("where", "what"), problems)
-
-
-def _stream_row(stream: StreamInspection) -> tuple[object, ...]:
-    return (
-        stream.path,
-        stream.neurodata_type,
-        stream.n_channels,
-        stream.n_samples,
-        _seconds(stream.start),
-        _seconds(stream.stop),
-        _rate(stream),
-        stream.unit,
-        ", ".join(stream.regions),
-        f"{stream.proposed} {stream.observation}".strip(),
-    )
-
-
-def _seconds(time: float | None) -> str:
-    return "–" if time is None else f"{time:.3f} s"
-
-
-def _rate(stream: StreamInspection) -> str:
-    if stream.kind == "events":
-        return f"{format_number(stream.median_rate)} Hz median"
-    return f"{format_number(stream.rate)} Hz" if stream.rate else "irregular"

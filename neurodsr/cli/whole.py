@@ -98,12 +98,12 @@ def print_result(result: RunResult) -> None:
 
 def print_plan(config: RunConfig, *, root: Path, out: Path) -> None:
     """The resolved configuration on stdout, fit to be run; what would be read and made beside."""
-    from neurodsr.sources.safety import check_regular_file
+    from neurodsr.ingest.files import input_files
+    from neurodsr.storage.files import size_on_disk
 
-    file = root / config.file
-    check_regular_file(str(file))
     ensemble = config.ensemble
-    say(f"would read  {file} ({file.stat().st_size / 2**20:.1f} MiB)")
+    for path in input_files(config, root=root):
+        say(f"would read  {path} ({size_on_disk(path) / 2**20:.1f} MiB)")
     say(
         f"would train {ensemble.n_encoders} encoders, then {ensemble.n_members} maps on each of "
         f"{ensemble.n_kept} kept"

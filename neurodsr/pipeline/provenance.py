@@ -10,7 +10,7 @@ from neurodsr.data.recording import Recording
 from neurodsr.modalities.registry import find_plugin
 from neurodsr.run_config import RunConfig
 
-PACKAGES = ("neurodsr", "torch", "numpy", "scipy", "pynwb", "h5py", "zarr", "pydantic")
+PACKAGES = ("neurodsr", "torch", "numpy", "scipy", "h5py", "zarr", "nibabel", "pydantic")
 
 
 def versions(config: RunConfig) -> dict[str, str]:
@@ -30,7 +30,7 @@ def describe_run(
     return {
         "schema": "neurodsr/run/1",
         "versions": versions(config),
-        "file": source.get("name", config.file),
+        "file": source.get("name", str(config.file)),
         "sha256": source.get("sha256", ""),
         "seed": config.seed,
         "command": command,

@@ -18,16 +18,16 @@ from neurodsr.errors import ConfigError, OutputError
 from neurodsr.evaluation.evaluate import evaluate
 from neurodsr.evaluation.results import Evaluation
 from neurodsr.evaluation.store import load_evaluation, save_evaluation
+from neurodsr.ingest.files import input_files
 from neurodsr.ingest.ingest import ingest
 from neurodsr.pipeline.provenance import describe_run, versions
 from neurodsr.report.write import report_folder
 from neurodsr.run_config import RunConfig
-from neurodsr.sources.safety import check_regular_file
 from neurodsr.storage.documents import read_json, write_json
 from neurodsr.storage.files import require_writable_parent
 from neurodsr.storage.folder import complete_folder, refuse_existing
 from neurodsr.storage.lock import locked
-from neurodsr.storage.manifest import check_manifest, file_sha256
+from neurodsr.storage.manifest import check_manifest, content_sha256
 from neurodsr.surrogate import Surrogate, load_surrogate
 from neurodsr.training.train import train
 
@@ -96,7 +96,7 @@ def run(
     force
         Make the run again, also where a finished one stands, and replace that.
     n_workers
-        Training processes.
+        Processes that read large signals and train.
     command
         The command that reproduces the run, for its provenance.
     progress
@@ -110,10 +110,9 @@ def run(
         The interrupted run has another configuration or file.
     """
     require_writable_parent(out)
-    check_regular_file(str(Path(root) / config.file))
     key = {
         "config": config.to_plain(),
-        "sha256": file_sha256(Path(root) / config.file),
+        "sha256": {path.name: content_sha256(path) for path in input_files(config, root=root)},
         "versions": versions(config),
     }
     if not force and (found := _finished(out, key)) is not None:
@@ -126,7 +125,7 @@ def run(
         try:
             recording = _ingest(stages, config, root)
         finally:
-            if not (work / "recording").is_dir():  # nothing was finished, so nothing is left
+            if not _has_begun(work):  # nothing was finished, so nothing is left
                 shutil.rmtree(work)
         surrogate = _train(stages, config, recording)
         _evaluate(stages, surrogate, recording)
@@ -155,8 +154,13 @@ def _result(out: Path, *, up_to_date: bool = False) -> RunResult:
     return RunResult(out, evaluation, out / "report.html", up_to_date)
 
 
+def _has_begun(work: Path) -> bool:
+    """Whether there is anything to go on from: a recording, or parts of a large signal."""
+    return (work / "recording").is_dir() or any((work / "ingest").glob("**/*.safetensors"))
+
+
 def _prepare(work: Path, key: dict[str, Any], *, resume: bool) -> None:
-    if not (work / "recording").is_dir():  # killed before it had finished anything
+    if not _has_begun(work):  # killed before it had finished anything
         shutil.rmtree(work, ignore_errors=True)
     if work.exists() and not resume:
         raise OutputError(
@@ -180,7 +184,16 @@ def _prepare(work: Path, key: dict[str, Any], *, resume: bool) -> None:
 def _ingest(stages: _Stages, config: RunConfig, root: Path) -> Recording:
     with stages.timed("recording") as folder:
         if not folder.is_dir():
-            save_recording(ingest(config, root=root, progress=stages.progress), folder)
+            parts = stages.work / "ingest"
+            recording = ingest(
+                config,
+                root=root,
+                work=parts,
+                n_workers=stages.n_workers,
+                progress=stages.progress,
+            )
+            save_recording(recording, folder)
+            shutil.rmtree(parts, ignore_errors=True)
         return open_recording(folder)
 
 

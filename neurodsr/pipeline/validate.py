@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neurodsr.errors import DataError, NeurodsrError
-from neurodsr.storage.manifest import check_manifest
+from neurodsr.storage.manifest import MANIFEST, check_manifest, differences
 
 RUN, RECORDING, SURROGATE, EVALUATION, FILE = (
     "run", "recording", "surrogate", "evaluation", "recording file",
@@ -20,6 +20,13 @@ _SIGNS = {
     "evaluation.json": EVALUATION,
     "zarr.json": RECORDING,
     "run.json": RUN,
+}
+
+_AGAIN = "restore it from a backup, or make it again with the command that wrote it"
+_DAMAGES = {
+    "missing": ("the file is missing", _AGAIN),
+    "changed": ("its bytes are not those that were written", _AGAIN),
+    "extra": ("it does not belong to this folder", "remove it"),
 }
 
 
@@ -70,21 +77,22 @@ def validate(path: str | Path, *, deep: bool = False) -> Validation:
     """
     path = Path(path)
     kind = recognize(path)
-    findings = tuple(
+    findings = (
         found
         for part, part_kind in _parts(path, kind, deep)
         for found in _check(part, part_kind, deep)
     )
-    return Validation(str(path), kind, deep, findings)
+    # A bad file of a run's part is found twice, by the manifests of both.
+    return Validation(str(path), kind, deep, tuple(dict.fromkeys(findings)))
 
 
 def recognize(path: Path) -> str:
     """What a path is, judged by what it contains and not by its name."""
     if path.is_file():
         return FILE
-    for sign, kind in _SIGNS.items():
-        if (path / sign).is_file():
-            return kind
+    signs = [sign for sign in _SIGNS if (path / sign).is_file()] or _lost_signs(path)
+    if signs:
+        return _SIGNS[signs[0]]
     raise DataError(
         "neither a recording file nor a folder that neurodsr wrote"
         if path.exists()
@@ -92,6 +100,14 @@ def recognize(path: Path) -> str:
         where=str(path),
         fix=f"give an NWB file, or a folder with one of {', '.join(_SIGNS)}",
     )
+
+
+def _lost_signs(path: Path) -> list[str]:
+    """The member that tells, where it is the one that was lost."""
+    if not (path / MANIFEST).is_file():
+        return []
+    lost = differences(path, contents=False)["missing"]
+    return [sign for sign in _SIGNS if sign in lost]
 
 
 def _parts(path: Path, kind: str, deep: bool) -> Iterator[tuple[Path, str]]:
@@ -109,13 +125,23 @@ def _check(path: Path, kind: str, deep: bool) -> Iterator[Finding]:
     try:
         if kind == FILE:
             yield from _file_problems(path)
+        elif deep:
+            damaged = list(_damaged_files(path))
+            yield from damaged
+            if not damaged and kind in _OPENERS:
+                _OPENERS[kind](path)
         else:
             check_manifest(path)
-            if deep and kind in _OPENERS:
-                _OPENERS[kind](path)
     except NeurodsrError as error:
         where = error.where or str(path)
         yield Finding("error", where, error.what, error.fix, error.exit_code)
+
+
+def _damaged_files(path: Path) -> Iterator[Finding]:
+    """Every bad file, one by one, where `check_manifest` names the first few."""
+    for problem, names in differences(path).items():
+        for name in names:
+            yield Finding("error", str(path / name), *_DAMAGES[problem], 8)
 
 
 def _file_problems(path: Path) -> Iterator[Finding]:
@@ -138,7 +164,7 @@ def _file_problems(path: Path) -> Iterator[Finding]:
 def _open_recording(path: Path) -> None:
     from neurodsr.data.store import open_recording
 
-    open_recording(path)
+    open_recording(path, verify=False)  # its files were compared just now
 
 
 def _open_surrogate(path: Path) -> None:

@@ -25,10 +25,12 @@ def recording(run, config, tmp_path):
 def test_inspect_lists_every_stream_and_what_would_take_it(run, session_file):
     done = run("inspect", session_file)
     assert done.code == 0
-    (units,) = [line for line in done.out.splitlines() if line.startswith("  units")]
-    assert "VISp" in units
-    assert units.endswith("spikes")
-    assert "processing/behavior/BehavioralTimeSeries/choice" in done.out
+    streams, places, *_ = [line for line in done.out.splitlines() if line.startswith("  units")]
+    assert "events: Units" in streams
+    assert streams.endswith("spikes")
+    assert "VISp (" in places
+    (choice,) = [line for line in done.out.splitlines() if "BehavioralTimeSeries/choice" in line]
+    assert choice.endswith("behavior (labels)")
 
 
 def test_inspect_json_is_one_object_with_its_form_named(run, session_file):
@@ -36,6 +38,86 @@ def test_inspect_json_is_one_object_with_its_form_named(run, session_file):
     result = json.loads(done.out)
     assert result["schema"] == "neurodsr/inspect-result/1"
     assert [len(found["streams"]) for found in result["files"]] == [6, 6]
+    shared = {s["path"]: s["n_channels"] for s in result["streams"]}
+    assert shared["units"] == [6, 6]
+
+
+def test_inspect_of_several_files_shows_which_file_has_which_stream(run, session_file, tmp_path):
+    other = tmp_path / "no-units.nwb"
+    other.write_bytes(session_file.read_bytes())
+    with h5py.File(other, "r+") as file:
+        del file["units"]
+    done = run("inspect", session_file, other)
+    assert done.code == 0
+    table = done.out[done.out.index("Sessions and streams") :].splitlines()
+    row = next(line for line in table if str(other) in line)
+    assert "–" in row
+    assert "–" not in next(line for line in table if str(session_file) in line)
+
+
+def test_a_bad_file_among_several_hides_no_other_and_decides_the_exit_code(
+    run, session_file, tmp_path
+):
+    bad = tmp_path / "bad.nwb"
+    bad.write_bytes(b"")
+    done = run("inspect", bad, session_file, "--json")
+    assert done.code == 3
+    result = json.loads(done.out)
+    assert [found["file"] for found in result["files"]] == [str(session_file)]
+    assert [refused["file"] for refused in result["refused"]] == [str(bad)]
+    assert done.err.startswith(f"error: {bad}")
+    assert "\nfix: " in done.err
+
+
+@pytest.fixture
+def table_file(tmp_path):
+    """A table of two signals without a clock."""
+    path = tmp_path / "bold.csv"
+    rows = [f"{i % 7},{(i * i) % 11}" for i in range(400)]
+    path.write_text("\n".join(["V1,PFC", *rows]) + "\n")
+    return path
+
+
+def test_a_table_without_a_clock_waits_for_a_rate(run, table_file, tmp_path):
+    assert "once a rate is given" in run("inspect", table_file).out
+    done = run("init", table_file, "-o", tmp_path / "run.yaml")
+    assert done.code == 3
+    assert "fix: give --rate HZ" in done.err
+    assert not (tmp_path / "run.yaml").exists()
+
+
+@pytest.mark.parametrize(("option", "value"), [("--rate", 0.5), ("--interval", 2.0)])
+def test_init_with_a_declared_clock_writes_a_configuration_that_ingests(
+    run, table_file, tmp_path, option, value
+):
+    config = tmp_path / "run.yaml"
+    assert run("init", table_file, "-o", config, option, value).code == 0
+    (stream,) = load_config(config).streams.values()
+    assert stream.clock.sample_interval == 2.0
+    assert run("ingest", config, "-o", tmp_path / "recording").code == 0
+
+
+def test_init_uses_the_named_streams_and_no_others(run, session_file, tmp_path):
+    config, path = tmp_path / "run.yaml", "processing/behavior/Position/position"
+    assert run("init", session_file, "-o", config, "--path", path).code == 0
+    assert [s.path for s in load_config(config).streams.values()] == [path]
+    done = run("init", session_file, "-o", config, "--path", path[:-1])
+    assert done.code == 3
+    assert "did you mean" in done.err
+
+
+def test_rate_and_interval_together_are_refused(run, table_file, tmp_path):
+    done = run("init", table_file, "-o", tmp_path / "r.yaml", "--rate", 1, "--interval", 1)
+    assert done.code == 2
+    assert "fix: give one of them" in done.err
+
+
+def test_init_of_several_files_writes_a_run_with_one_session_each(run, session_file, tmp_path):
+    other = tmp_path / "second.nwb"
+    other.write_bytes(session_file.read_bytes())
+    config = tmp_path / "run.yaml"
+    assert run("init", session_file, other, "-o", config).code == 0
+    assert len(load_config(config).file) == 2
 
 
 def test_hostile_names_reach_the_terminal_as_plain_text(run, session_file, tmp_path):

@@ -40,18 +40,47 @@ def test_a_table_in_a_pipe_keeps_long_cells_whole_and_markup_literal(capsys):
     assert lines[-2].split() == [path, "[red]x[/red]"]
 
 
-def test_a_table_at_a_narrow_terminal_folds(monkeypatch):
+@pytest.fixture
+def at_terminal(monkeypatch):
+    """A function that gives the lines that a terminal of 40 columns shows of a table."""
+
     class Terminal(io.StringIO):
         def isatty(self):
             return True
 
-    monkeypatch.setenv("COLUMNS", "40")
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(sys, "stdout", Terminal())
-    print_table(make_table("t", ("path",), [("a" * 100,)]))
-    lines = [clean_text(line) for line in sys.stdout.getvalue().splitlines()]
+    def show(table):
+        monkeypatch.setenv("COLUMNS", "40")
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setattr(sys, "stdout", Terminal())
+        print_table(table)
+        return [clean_text(line) for line in sys.stdout.getvalue().splitlines()]
+
+    return show
+
+
+def test_a_table_at_a_narrow_terminal_folds(at_terminal):
+    lines = at_terminal(make_table("t", ("path",), [("a" * 100,)]))
     assert max(map(len, lines)) <= 40
     assert sum(line.count("a") for line in lines) == 101
+
+
+def test_a_table_of_many_columns_at_a_narrow_terminal_goes_row_by_row(at_terminal):
+    heads = ("path", "type", "channels", "samples", "unit", "modality")
+    rows = [
+        ("processing/position", "SpatialSeries", 2, 118964, "", "behavior"),
+        ("units",) + ("b",) * 5,
+    ]
+    lines = [line.strip() for line in at_terminal(make_table("t", heads, rows))]
+    assert "processing/position" in lines
+    assert "type SpatialSeries; channels 2;" in lines
+    assert not any("unit ;" in line for line in lines)
+    assert "units" in lines
+    assert max(map(len, lines)) <= 40
+
+
+def test_a_table_of_many_columns_that_fits_stays_a_table(at_terminal):
+    lines = at_terminal(make_table("t", tuple("abcdef"), [tuple("uvwxyz")]))
+    assert any(line.split() == list("uvwxyz") for line in lines)
 
 
 def test_save_text_replaces_only_equal_content_or_by_force(tmp_path):

@@ -59,6 +59,64 @@ def test_a_folder_without_a_manifest_was_never_finished(stored):
     assert finding.exit_code == 8
 
 
+def members(folder):
+    return sorted(p for p in folder.rglob("*") if p.is_file())
+
+
+def flip_a_bit(path, rng):
+    damaged = bytearray(path.read_bytes())
+    damaged[rng.integers(len(damaged))] ^= 1 << rng.integers(8)
+    path.write_bytes(damaged)
+
+
+def cut(path, rng):
+    path.write_bytes(path.read_bytes()[: rng.integers(path.stat().st_size)])
+
+
+def delete(path, rng):
+    path.unlink()
+
+
+@pytest.mark.parametrize("damage", [flip_a_bit, cut, delete])
+def test_every_damaged_file_of_a_recording_is_listed(stored, damage):
+    """Also where all are damaged at once, by name, and more than a message would hold."""
+    rng = np.random.default_rng(0)
+    damaged = [p for p in members(stored) if p.name != "MANIFEST.json"]
+    assert len(damaged) > 5
+    for path in damaged:
+        damage(path, rng)
+    result = validate(stored, deep=True)
+    assert result.kind == "recording"
+    assert sorted(finding.where for finding in result.findings) == [str(p) for p in damaged]
+    assert all("restore it from a backup" in finding.fix for finding in result.findings)
+    assert result.exit_code == 8
+
+
+@pytest.mark.parametrize("damage", [flip_a_bit, cut, delete])
+def test_a_damaged_manifest_is_found(stored, damage):
+    damage(stored / "MANIFEST.json", np.random.default_rng(1))
+    (finding,) = validate(stored, deep=True).findings
+    assert str(stored) in finding.where
+    assert finding.exit_code == 8
+
+
+def test_a_file_that_does_not_belong_is_listed(stored):
+    (stored / "streams" / "extra").write_text("x")
+    (finding,) = validate(stored, deep=True).findings
+    assert finding.where == str(stored / "streams" / "extra")
+    assert finding.fix == "remove it"
+
+
+def test_a_damaged_file_of_a_part_of_a_run_is_listed_once(recording, tmp_path):
+    (tmp_path / "run.json").write_text("{}")
+    save_recording(recording, tmp_path / "recording")
+    write_manifest(tmp_path)
+    shard = tmp_path / "recording/streams/0/values/c/0/0"
+    delete(shard, None)
+    found = [f for f in validate(tmp_path, deep=True).findings if f.exit_code == 8]
+    assert [finding.where for finding in found] == [str(shard)]
+
+
 def test_every_missing_part_of_a_run_is_named(recording, tmp_path):
     (tmp_path / "run.json").write_text("{}")
     save_recording(recording, tmp_path / "recording")
