@@ -22,6 +22,7 @@ from time import perf_counter
 
 import h5py
 import numpy as np
+from measuring import bounded, in_turn, peak_resident, resident
 from synthetic_files import spike_trains, write_objects, write_signal, write_units
 
 from neurodsr.data.band_power import band_power
@@ -37,36 +38,17 @@ BAND, WINDOW, POWER_BIN = (70.0, 150.0), 0.1, 0.1
 GIB_NEEDED = 8
 
 
-def in_turn(rounds: int, **tasks: Callable[[], object]) -> dict[str, float]:
-    """Shortest time of each task, s, over rounds in which each is done once."""
-    best = dict.fromkeys(tasks, float("inf"))
-    for _ in range(rounds):
-        for name, task in tasks.items():
-            began = perf_counter()
-            task()
-            best[name] = min(best[name], perf_counter() - began)
-    return best
-
-
 def in_child(row: str, arguments: argparse.Namespace) -> dict[str, float]:
     """What a fresh process measures, whose memory and imports are its own."""
     command = [sys.executable, __file__, row, "--out", str(arguments.out.parent), "--keep"]
     command += ["--scale", str(arguments.scale)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def bounded(ratios: dict[str, tuple[float, str, float]]) -> dict[str, object]:
-    """Each ratio with its bound, and whether it is kept."""
-    kept = {"<=": lambda a, b: a <= b, ">=": lambda a, b: a >= b}
-    return {
-        name: {
-            "value": round(value, 3),
-            "bound": f"{sign} {bound}",
-            "kept": kept[sign](value, bound),
-        }
-        for name, (value, sign, bound) in ratios.items()
-    }
+def file_of(arguments: argparse.Namespace, name: str) -> Path:
+    """Where a file of this scale lies."""
+    return arguments.out / f"{name}-{arguments.scale:g}.nwb"
 
 
 # ---- counts
@@ -74,7 +56,7 @@ def bounded(ratios: dict[str, tuple[float, str, float]]) -> dict[str, object]:
 
 def spikes_of(arguments: argparse.Namespace) -> tuple[Path, TimeGrid]:
     """The file of spikes, written once, and the grid they are counted on."""
-    path, duration = arguments.out / "spikes.nwb", DURATION * arguments.scale
+    path, duration = file_of(arguments, "spikes"), DURATION * arguments.scale
     if not path.exists():
         n_spikes = int(N_SPIKES * arguments.scale)
         write_units(path, *spike_trains(n_units=N_UNITS, n_spikes=n_spikes, duration=duration))
@@ -138,19 +120,6 @@ def count_memory(arguments: argparse.Namespace) -> dict[str, float]:
     return {"ratio": (peak_resident() - before) / (events.times.nbytes + found.nbytes)}
 
 
-def resident() -> int:
-    return _status("VmRSS")
-
-
-def peak_resident() -> int:
-    return _status("VmHWM")
-
-
-def _status(name: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(name))
-
-
 # ---- the whole command
 
 
@@ -185,7 +154,7 @@ def ingest_once(arguments: argparse.Namespace) -> dict[str, float]:
 
 
 def signal_of(arguments: argparse.Namespace, name: str, **layout: object) -> Path:
-    path = arguments.out / f"{name}.nwb"
+    path = file_of(arguments, name)
     if not path.exists():
         n = int(N_SAMPLES * arguments.scale)
         write_signal(path, n_samples=n, n_channels=N_CHANNELS, rate=RATE, **layout)
@@ -248,7 +217,7 @@ def gzip(arguments: argparse.Namespace) -> dict[str, object]:
 
 def inspect(arguments: argparse.Namespace) -> dict[str, object]:
     """`inspect` of a file with ten thousand objects."""
-    path = arguments.out / "objects.nwb"
+    path = file_of(arguments, "objects")
     if not path.exists():
         write_objects(path, n_objects=int(10_000 * arguments.scale))
     seconds = [in_child("inspect-once", arguments)["seconds"] for _ in range(arguments.rounds)]
@@ -258,10 +227,11 @@ def inspect(arguments: argparse.Namespace) -> dict[str, object]:
 def inspect_once(arguments: argparse.Namespace) -> dict[str, float]:
     from neurodsr.ingest.inspect import inspect_file
 
-    with open_source(signal_of(argparse.Namespace(out=arguments.out, scale=1e-4), "warm-up")):
-        pass
+    few = arguments.out / "few-objects.nwb"
+    write_objects(few, n_objects=3)
+    inspect_file(few)  # imports are not what is measured
     began = perf_counter()
-    found = inspect_file(arguments.out / "objects.nwb")
+    found = inspect_file(file_of(arguments, "objects"))
     return {"seconds": perf_counter() - began, "n_streams": len(found.streams)}
 
 
