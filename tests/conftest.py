@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import jaxtyping
 import numpy as np
@@ -19,6 +21,8 @@ from neurodsr.models.member import MemberSummary
 from neurodsr.models.observation import ObservationModel
 from neurodsr.run_config import RunConfig
 from neurodsr.surrogate import Surrogate
+
+SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
 # The first example may import torch or compile a check, which no deadline foresees; and a test
 # that draws other examples every time fails for whoever happens to run it.
@@ -229,3 +233,18 @@ def unchecked_shapes():
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", before)
+
+
+@pytest.fixture
+def shared_file() -> Callable[[str], Path]:
+    """A function that gives a real recording, and skips the test where it is not at hand."""
+
+    def find(name: str) -> Path:
+        path = SHARED / name
+        if not path.exists():
+            if os.environ.get("CI"):
+                pytest.fail(f"the real recording {name} is missing on CI")
+            pytest.skip(f"the real recording {name} is not beside this checkout")
+        return path
+
+    return find

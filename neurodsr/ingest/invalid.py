@@ -8,19 +8,14 @@ from jaxtyping import Bool
 from neurodsr.data.lazy import LazyArray
 from neurodsr.data.streams import Intervals, Stream
 from neurodsr.data.time import TimeGrid
+from neurodsr.ingest.coverage import touched
 
 
 def touched_bins(grid: TimeGrid, intervals: Intervals | None) -> Bool[np.ndarray, " n_bins"]:
     """Bins that share any time with one of the intervals."""
-    touched = np.zeros(grid.n_bins, dtype=bool)
     if intervals is None:
-        return touched
-    # A stop on an edge does not reach into the bin that the edge opens.
-    last = grid.index(np.nextafter(intervals.stops, -np.inf))
-    first = grid.index(intervals.starts)
-    for a, b in zip(first.clip(min=0), last, strict=True):
-        touched[a : b + 1] = True
-    return touched
+        return np.zeros(grid.n_bins, dtype=bool)
+    return touched(grid, intervals.starts, intervals.stops)
 
 
 def mask_bins(stream: Stream, bad: Bool[np.ndarray, " n_bins"]) -> Stream:

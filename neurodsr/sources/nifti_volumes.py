@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from neurodsr.errors import DataError
 from neurodsr.sources.nifti_header import GZIP_ERRORS, NiftiHeader
+from neurodsr.sources.stamp import refuse_changed, stamp
 
 BLOCK = 2**20
 MAX_INFLATION = 1032  # deflate stores at most 258 bytes in 2 bits
@@ -50,7 +51,7 @@ def read_volumes(header: NiftiHeader) -> Iterator[Float[np.ndarray, " voxel"]]:
     DataError
         The data end early, are damaged, or the file is written to meanwhile.
     """
-    before = _stamp(header.path)
+    before = stamp(header.path)
     done = 0
     try:
         with _open(header) as file:
@@ -69,12 +70,7 @@ def read_volumes(header: NiftiHeader) -> Iterator[Float[np.ndarray, " voxel"]]:
             where=header.path,
             fix="copy or download the file again",
         ) from error
-    if _stamp(header.path) != before:
-        raise DataError(
-            "the file was modified while it was being read",
-            where=header.path,
-            fix="wait until the program that writes it is done, then run again",
-        )
+    refuse_changed(header.path, before)
 
 
 def _open(header: NiftiHeader) -> BufferedIOBase:
@@ -115,8 +111,3 @@ def _truncated(header: NiftiHeader, found: str) -> DataError:
         fix="copy or download it again; shape "
         f"{header.shape} of {header.dtype} needs all of its bytes",
     )
-
-
-def _stamp(path: str) -> tuple[int, ...]:
-    found = os.stat(path)
-    return found.st_ino, found.st_size, found.st_mtime_ns

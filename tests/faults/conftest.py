@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,6 @@ from neurodsr.run_config import RunConfig
 from neurodsr.sources.base import Source
 from neurodsr.sources.open import open_source
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 PLACE = "general/extracellular_ephys/electrodes"
 
 
@@ -111,18 +109,3 @@ def ingested() -> Callable[..., Recording]:
         return ingest(RunConfig.from_plain(plain), root=path.parent)
 
     return run
-
-
-@pytest.fixture
-def shared_file() -> Callable[[str], Path]:
-    """A function that gives a real recording, and skips the test where it is not at hand."""
-
-    def find(name: str) -> Path:
-        path = SHARED / name
-        if not path.exists():
-            if os.environ.get("CI"):
-                pytest.fail(f"the real recording {name} is missing on CI")
-            pytest.skip(f"the real recording {name} is not beside this checkout")
-        return path
-
-    return find

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +13,6 @@ from neurodsr.data.streams import Stream
 from neurodsr.run_config import RunConfig
 from neurodsr.testing.sessions import demo_session
 from neurodsr.testing.write_nwb import write_session
-
-SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
@@ -53,18 +50,3 @@ def make_stream() -> Callable[..., Stream]:
         return Stream(values, mask, Channels(tuple(f"c{i}" for i in range(len(columns)))), unit)
 
     return make
-
-
-@pytest.fixture
-def shared_file() -> Callable[[str], Path]:
-    """A function that gives a real recording, and skips the test where it is not at hand."""
-
-    def find(name: str) -> Path:
-        path = SHARED / name
-        if not path.exists():
-            if os.environ.get("CI"):
-                pytest.fail(f"the real recording {name} is missing on CI")
-            pytest.skip(f"the real recording {name} is not beside this checkout")
-        return path
-
-    return find

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +12,6 @@ from pynwb import NWBHDF5IO, NWBFile, TimeSeries
 from pynwb.behavior import Position, SpatialSeries
 
 from neurodsr.sources.nwb import NwbSource
-
-SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
 Fill = Callable[[NWBFile], None]
 
@@ -112,18 +109,3 @@ def opened():
     yield open_it
     for source in sources:
         source.close()
-
-
-@pytest.fixture
-def shared_file() -> Callable[[str], Path]:
-    """A function that gives a real recording, and skips the test where it is not at hand."""
-
-    def find(name: str) -> Path:
-        path = SHARED / name
-        if not path.exists():
-            if os.environ.get("CI"):
-                pytest.fail(f"the real recording {name} is missing on CI")
-            pytest.skip(f"the real recording {name} is not beside this checkout")
-        return path
-
-    return find
