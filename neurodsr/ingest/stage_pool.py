@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +24,13 @@ _SETTINGS = {
     # A forked process would share HDF5's and zarr's state; a thread beside would crash HDF5.
     "distributed.worker.multiprocessing-method": "spawn",
     "distributed.nanny.pre-spawn-environ": _ONE_THREAD,
-    # A block whose process dies is given to another one; the third time it is the block's fault.
-    "distributed.scheduler.allowed-failures": 2,
+    # dask would blame whatever waited for a process that ended; here it is tried again alone.
+    "distributed.scheduler.allowed-failures": 0,
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
 }
+
+_N_TRIES_ALONE = 2
 
 
 def compute_here(
@@ -50,17 +53,52 @@ def compute_in_processes(
     NeurodsrError
         What came up in a process.
     ResourceError
-        A block killed its process, again and again.
+        A block ended its process, even with no other beside it.
+    """
+    with _cluster(min(n_workers, len(indices)), Path(blocks.folder) / "scratch") as client:
+        suspects = yield from _side_by_side(client, job, blocks, indices, 2 * n_workers)
+        for index in suspects:
+            yield _alone(client, job, blocks, index)
+
+
+def _side_by_side(
+    client: Client, job: StageJob, blocks: Blocks, indices: Sequence[int], n_at_once: int
+) -> Generator[Record, None, list[int]]:
+    """Yield the records; return the blocks that were with a process when it ended.
+
+    A process that ends takes down those that wait for it too, so who is at fault is not known.
     """
     from distributed import as_completed
+    from distributed.scheduler import KilledWorker
 
-    with _cluster(min(n_workers, len(indices)), Path(blocks.folder) / "scratch") as client:
-        futures = {_submit(client, job, blocks, index): index for index in indices}
+    waiting, suspects = iter(indices), []
+    futures = {_submit(client, job, blocks, i): i for i in islice(waiting, n_at_once)}
+    done = as_completed(list(futures))
+    try:
+        for future in done:
+            index = futures.pop(future)
+            for following in islice(waiting, 1):
+                futures[added := _submit(client, job, blocks, following)] = following
+                done.add(added)
+            try:
+                yield _record(future)
+            except KilledWorker:
+                suspects.append(index)
+    finally:
+        client.cancel(list(futures))
+    return suspects
+
+
+def _alone(client: Client, job: StageJob, blocks: Blocks, index: int) -> Record:
+    """A block with the processes to itself: if one ends now, the block has ended it."""
+    from distributed.scheduler import KilledWorker
+
+    for _ in range(_N_TRIES_ALONE):
         try:
-            for future in as_completed(futures):
-                yield _record(future, job, blocks, futures[future])
-        finally:
-            client.cancel(list(futures))
+            return _record(_submit(client, job, blocks, index))
+        except KilledWorker:
+            continue
+    raise _killed(job, blocks.bins(index))
 
 
 @contextmanager
@@ -106,16 +144,11 @@ def _started(n_workers: int, scratch: Path) -> LocalCluster:
 
 
 def _submit(client: Client, job: StageJob, blocks: Blocks, index: int) -> Future:
-    return client.submit(stage_block, job, blocks, index, key=f"block-{index}", pure=False)
+    return client.submit(stage_block, job, blocks, index, pure=False)
 
 
-def _record(future: Future, job: StageJob, blocks: Blocks, index: int) -> Record:
-    from distributed.scheduler import KilledWorker
-
-    try:
-        result: dict[str, Any] = future.result()
-    except KilledWorker as error:
-        raise _killed(job, blocks.bins(index)) from error
+def _record(future: Future) -> Record:
+    result: dict[str, Any] = future.result()
     if "error" in result:
         kind, what, where, fix = result["error"]
         raise getattr(errors, kind, NeurodsrError)(what, where=where, fix=fix)
