@@ -143,7 +143,9 @@ class _Projection:
         self, times: Any, centers: np.ndarray
     ) -> tuple[Int[np.ndarray, " n_bins"], Bool[np.ndarray, " n_bins"]]:
         """First sample of each window, and whether all its samples are there."""
-        middle = times.searchsorted(centers - self.interval / 2, side="left")
+        # A sample half an interval before a center belongs to it, whatever way it was rounded.
+        half = (0.5 + REGULAR) * self.interval
+        middle = times.searchsorted(centers - half, side="left")
         first = middle - self.length // 2
         whole = (first >= 0) & (first + self.length <= len(times))
         low = first.clip(0, max(0, len(times) - self.length))

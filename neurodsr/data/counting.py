@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Float, Integer
 
 from neurodsr.data.streams import Events
 
@@ -20,8 +20,6 @@ CELLS, EVENTS = 2**23, 2**18
 """Bins times channels that are filled at a time, as many bytes as a cache holds, and events."""
 SIZES = (np.uint8, np.uint16, np.uint32)
 MAX_THREADS = 4
-CHANNELS = 64
-"""Rows of a mask that are made before they are turned into its columns: a line of the cache."""
 
 
 def bins_of(times: Float[np.ndarray, " event"], grid: TimeGrid) -> Integer[np.ndarray, " event"]:
@@ -100,52 +98,3 @@ def _tally(
     ones, row = np.ones(len(cells), counts.dtype), np.zeros(len(cells), np.int32)
     coo_array((ones, (row, cells)), shape=counts.shape).toarray(out=counts)
     return True
-
-
-def observed(grid: TimeGrid, events: Events) -> Bool[np.ndarray, "n_bins channel"]:
-    """Bins that lie wholly inside a stretch in which the channel was watched.
-
-    Read-only, and without memory for each channel, where all were watched alike.
-    """
-    shape = (grid.n_bins, len(events.channels))
-    if events.observed is None:
-        return np.broadcast_to(np.True_, shape)
-    if len({stretches.tobytes() for stretches in events.observed}) == 1:
-        return np.broadcast_to(_row(grid, events.observed[0])[:, None], shape)
-    mask = np.empty(shape, dtype=bool)
-    for c in range(0, shape[1], CHANNELS):
-        rows = [_row(grid, stretches) for stretches in events.observed[c : c + CHANNELS]]
-        mask[:, c : c + CHANNELS] = np.stack(rows).T
-    return mask
-
-
-def within(
-    grid: TimeGrid, starts: Float[np.ndarray, " interval"], stops: Float[np.ndarray, " interval"]
-) -> Bool[np.ndarray, " n_bins"]:
-    """Bins that lie wholly inside one of the intervals.
-
-    An interval that ends on an edge but for two steps of the clock ends there; an unknown end
-    (NaN, as of a trial that never stopped) promises nothing.
-    """
-    known = starts < stops
-    starts, stops, edges = starts[known], stops[known], grid.edges
-    first = np.searchsorted(edges, starts, side="left")
-    before = (first - 1).clip(0)
-    first = np.where(edges[before] + _rounding(edges[before], grid) >= starts, before, first)
-    last = np.searchsorted(edges, stops, side="right") - 1
-    after = (last + 1).clip(max=grid.n_bins)
-    last = np.where(edges[after] - _rounding(edges[after], grid) <= stops, after, last)
-    whole = first < last
-    steps = np.zeros(grid.n_bins + 1, dtype=np.int32)
-    np.add.at(steps, first[whole], 1)
-    np.add.at(steps, last[whole], -1)
-    return np.cumsum(steps[:-1], dtype=np.int32) > 0
-
-
-def _row(grid: TimeGrid, stretches: Float[np.ndarray, "interval 2"]) -> np.ndarray:
-    return within(grid, stretches[:, 0], stretches[:, 1])
-
-
-def _rounding(edges: np.ndarray, grid: TimeGrid) -> np.ndarray:
-    """Two steps of the clock at each edge: the same for the parts of a grid and the whole."""
-    return 2 * np.spacing(np.maximum(np.abs(edges), abs(grid.start)))

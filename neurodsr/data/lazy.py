@@ -222,8 +222,9 @@ def take_channels(array: LazyArray | np.ndarray, index: np.ndarray) -> LazyArray
 
 def everywhere(mask: LazyArray | np.ndarray) -> bool:
     """Whether a mask is known to be True everywhere without a look at it."""
-    broadcast = isinstance(mask, np.ndarray) and mask.size and not any(mask.strides)
-    return bool(broadcast and mask.flat[0])
+    if not isinstance(mask, np.ndarray) or mask.dtype != bool or any(mask.strides):
+        return False
+    return bool(mask.size and mask.flat[0])
 
 
 def _covering(rows: Any, n: int) -> tuple[int, int, int]:

@@ -14,16 +14,25 @@ from neurodsr.data.time import TimeGrid
 from neurodsr.data.truth import Truth
 from neurodsr.errors import DataError
 
-SCHEMA = "neurodsr/recording/2"
 VERSION_1 = "neurodsr/recording/1"
 """Arrays without shards; of its channels little was known, and the rest takes its default."""
+VERSION_2 = "neurodsr/recording/2"
+VERSION_3 = "neurodsr/recording/3"
+"""Some stream has an exposure, which version 2 knew nothing of; else version 2 is written still."""
+SCHEMAS = (VERSION_1, VERSION_2, VERSION_3)
 
 
 def recording_to_plain(recording: Recording) -> dict[str, Any]:
-    """Everything about a recording but its values and masks; streams in their order."""
+    """Everything about a recording but its arrays; streams in their order.
+
+    A neurodsr that knows version 2 only would take the counts of partly watched bins for those
+    of whole ones, and must refuse them; it may read all other recordings.
+    """
     inputs = recording.inputs
+    streams = [*recording.streams.values(), *([] if inputs is None else [inputs])]
+    exposed = any(stream.exposure is not None for stream in streams)
     return {
-        "schema": SCHEMA,
+        "schema": VERSION_3 if exposed else VERSION_2,
         "id": recording.id,
         "grid": grid_to_plain(recording.grid),
         "streams": [_stream_to_plain(s, name=n) for n, s in recording.streams.items()],
@@ -97,10 +106,12 @@ def _stream_to_plain(stream: Stream, *, name: str) -> dict[str, Any]:
         "channels": stream.channels.to_plain(),
         "unit": stream.unit,
         "notes": list(stream.notes),
+        **({} if stream.exposure is None else {"exposure": True}),
     }
 
 
 def _truth_to_plain(truth: Truth) -> dict[str, Any]:
+    assert truth.state.exposure is None, "a true state is known whole"
     return {
         "state": _stream_to_plain(truth.state, name="state"),
         "n_reference": len(truth.reference),
@@ -108,7 +119,9 @@ def _truth_to_plain(truth: Truth) -> dict[str, Any]:
     }
 
 
-def stream_from_plain(data: Mapping[str, Any], values: Any, mask: Any) -> Stream:
+def stream_from_plain(
+    data: Mapping[str, Any], values: Any, mask: Any, exposure: Any = None
+) -> Stream:
     """A stream of the given arrays, which may be lazy."""
     return Stream(
         values=values,
@@ -116,6 +129,7 @@ def stream_from_plain(data: Mapping[str, Any], values: Any, mask: Any) -> Stream
         channels=Channels.from_plain(data["channels"]),
         unit=data["unit"],
         notes=tuple(data["notes"]),
+        exposure=exposure,
     )
 
 

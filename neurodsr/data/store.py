@@ -4,50 +4,29 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 
-from neurodsr.data.plain import (
-    SCHEMA,
-    VERSION_1,
-    recording_from_plain,
-    recording_to_plain,
-    stream_from_plain,
-)
+from neurodsr.data.plain import SCHEMAS, recording_from_plain, recording_to_plain
 from neurodsr.data.recording import Recording
-from neurodsr.data.store_arrays import (
-    CHUNK_BINS,
-    create_array,
-    is_laid_out,
-    is_laid_out_in_version_1,
-    layout_of,
-    shards_along,
-    sound,
-    stored_type,
-    write_shard,
-)
+from neurodsr.data.store_streams import malformed, open_stream, write_stream
 from neurodsr.data.streams import Stream
-from neurodsr.data.strict_store import StoredArray
 from neurodsr.data.truth import Truth
 from neurodsr.errors import DataError, IntegrityError
 from neurodsr.storage.documents import read_json
 from neurodsr.storage.folder import complete_folder
 from neurodsr.storage.manifest import MANIFEST, check_manifest
 
-READ_BYTES = 32 * 2**20
-_INTEGERS = tuple(np.dtype(f"{sign}int{bits}") for sign in ("u", "") for bits in (8, 16, 32, 64))
-
 
 def save_recording(recording: Recording, path: str | Path, *, force: bool = False) -> None:
     """Write a recording as a folder that appears whole or not at all.
 
     Integers, and whole numbers of the unit "count", take the smallest integer type that holds
-    them; everything else is float32. Names stay in the attributes and never become file names.
-    Equal recordings give equal bytes, also after opening and saving again.
+    them; everything else is float32, exposures too. Names stay in the attributes and never become
+    file names. Equal recordings give equal bytes, also after opening and saving again.
 
     Parameters
     ----------
@@ -65,7 +44,8 @@ def save_recording(recording: Recording, path: str | Path, *, force: bool = Fals
     ResourceError
         The disk is full.
     AssertionError
-        A value is not finite or beyond float32, or is not 0 where the mask is False.
+        A value is not finite or beyond float32, or is not 0 where the mask is False, or an
+        exposure is not above 0 and at most 1 where it is True.
     """
     attributes = recording_to_plain(recording)
     _assert_finite_json(attributes)
@@ -74,12 +54,12 @@ def save_recording(recording: Recording, path: str | Path, *, force: bool = Fals
     with complete_folder(path, force=force) as folder:
         root = zarr.create_group(store=folder, zarr_format=3, attributes=attributes)
         for i, (name, stream) in enumerate(recording.streams.items()):
-            _write_stream(root, f"streams/{i}", stream, name=name)
+            write_stream(root, f"streams/{i}", stream, name=name)
         if inputs is not None:
-            _write_stream(root, "inputs", inputs, name="inputs")
+            write_stream(root, "inputs", inputs, name="inputs")
         if recording.truth is not None:
-            _write_stream(root, "truth/state", recording.truth.state, name="state")
-            _write_stream(root, "truth/reference", _as_stream(recording.truth), name="reference")
+            write_stream(root, "truth/state", recording.truth.state, name="state")
+            write_stream(root, "truth/reference", _as_stream(recording.truth), name="reference")
 
 
 def open_recording(path: str | Path, *, verify: bool = True) -> Recording:
@@ -112,7 +92,7 @@ def open_recording(path: str | Path, *, verify: bool = True) -> Recording:
     try:
         return _open(path, attributes)
     except (KeyError, TypeError, ValueError, AssertionError) as error:
-        raise _malformed(path, f"its attributes do not make a recording ({error})") from error
+        raise malformed(path, f"its attributes do not make a recording ({error})") from error
 
 
 def _assert_finite_json(attributes: dict[str, Any]) -> None:
@@ -124,71 +104,17 @@ def _assert_finite_json(attributes: dict[str, Any]) -> None:
         ) from error
 
 
-def _write_stream(root: zarr.Group, where: str, stream: Stream, *, name: str) -> None:
-    """Values and mask, shard by shard, so that a lazy stream is never held as a whole."""
-    dtype = _stored_type(stream)
-    layout = layout_of(stream.values.shape, dtype)
-    arrays = [
-        create_array(root, f"{where}/{part}", stream.values.shape, part_type, layout)
-        for part, part_type in (("values", dtype), ("mask", np.dtype(bool)))
-    ]
-    n_bins, n_channels = stream.values.shape
-    for rows in shards_along(n_bins, layout.shard[0]):
-        blocks = _shard(stream, rows, dtype, name=name)
-        for columns in shards_along(n_channels, layout.shard[1]):
-            for array, block in zip(arrays, blocks, strict=True):
-                write_shard(array, rows, columns, block[:, columns])
-
-
-def _shard(
-    stream: Stream, rows: slice, dtype: np.dtype, *, name: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Values and mask of some rows, checked, in the types that they are stored as."""
-    shape = (rows.stop - rows.start, stream.n_channels)
-    values, mask = np.empty(shape, dtype), np.empty(shape, bool)
-    for part in _parts(stream, rows):
-        inside = slice(part.start - rows.start, part.stop - rows.start)
-        block = np.asarray(stream.values[part])
-        mask[inside] = np.asarray(stream.mask[part], dtype=bool)
-        values[inside] = sound(block, mask[inside], dtype, name=name)
-    return values, mask
-
-
-def _parts(stream: Stream, rows: slice) -> Iterator[slice]:
-    """Stretches of rows that are read at a time."""
-    row = 8 * max(1, stream.n_channels)
-    step = max(CHUNK_BINS, READ_BYTES // row // CHUNK_BINS * CHUNK_BINS)
-    for begin in range(rows.start, rows.stop, step):
-        yield slice(begin, min(begin + step, rows.stop))
-
-
-def _stored_type(stream: Stream) -> np.dtype:
-    real, kind = np.dtype(np.float32), stream.values.dtype.kind
-    if kind not in "biu" and stream.unit != "count":
-        return real
-    if stream.values.dtype in (bool, np.uint8):
-        return np.dtype(np.uint8)
-    low = high = 0
-    for part in _parts(stream, slice(0, stream.n_bins)):
-        block = np.asarray(stream.values[part])
-        if kind not in "biu" and not (np.isfinite(block).all() and (block == np.rint(block)).all()):
-            return real
-        low, high = min(low, int(block.min(initial=0))), max(high, int(block.max(initial=0)))
-    fitting = (t for t in _INTEGERS if np.iinfo(t).min <= low and high <= np.iinfo(t).max)
-    return next(fitting, real)
-
-
 def _read_attributes(path: Path) -> dict[str, Any]:
     if not (path / "zarr.json").is_file():
         raise _not_a_recording(path, "it is a folder, but not a recording")
     document = read_json(path / "zarr.json")
     attributes = document.get("attributes") if isinstance(document, dict) else None
     schema = attributes.get("schema") if isinstance(attributes, dict) else None
-    if schema in (SCHEMA, VERSION_1):
+    if schema in SCHEMAS:
         return attributes
     if isinstance(schema, str) and re.fullmatch(r"neurodsr/recording/\d+", schema):
         raise IntegrityError(
-            f"its schema is {schema}, newer than {SCHEMA}",
+            f"its schema is {schema}, newer than {SCHEMAS[-1]}",
             where=str(path),
             fix="read it with a newer neurodsr: pip install -U neurodsr",
         )
@@ -199,12 +125,12 @@ def _open(path: Path, attributes: dict[str, Any]) -> Recording:
     n_bins = attributes["grid"]["n_bins"]
     schema = attributes["schema"]
     streams = {
-        plain["name"]: _open_stream(path, f"streams/{i}", plain, n_bins, schema=schema)
+        plain["name"]: open_stream(path, f"streams/{i}", plain, n_bins, schema=schema)
         for i, plain in enumerate(attributes["streams"])
     }
     inputs = attributes["inputs"]
     if inputs is not None:
-        inputs = _open_stream(path, "inputs", inputs, n_bins, schema=schema)
+        inputs = open_stream(path, "inputs", inputs, n_bins, schema=schema)
     truth = attributes["truth"]
     if truth is not None:
         truth = _open_truth(path, truth, n_bins, schema=schema)
@@ -213,8 +139,8 @@ def _open(path: Path, attributes: dict[str, Any]) -> Recording:
 
 def _open_truth(path: Path, plain: dict[str, Any], n_bins: int, *, schema: str) -> Truth:
     state, n_reference = plain["state"], plain["n_reference"]
-    reference = _open_stream(path, "truth/reference", state, n_reference, schema=schema)
-    state = _open_stream(path, "truth/state", state, n_bins, schema=schema)
+    reference = open_stream(path, "truth/reference", state, n_reference, schema=schema)
+    state = open_stream(path, "truth/state", state, n_bins, schema=schema)
     return Truth(state, np.asarray(reference.values[:], dtype=float), plain["exponent"])
 
 
@@ -224,36 +150,9 @@ def _as_stream(truth: Truth) -> Stream:
     return Stream(truth.reference, seen, truth.state.channels, truth.state.unit)
 
 
-def _open_stream(
-    path: Path, where: str, plain: dict[str, Any], n_bins: int, *, schema: str
-) -> Stream:
-    shape = (n_bins, len(plain["channels"]["ids"]))
-    dtype = stored_type(path, f"{where}/values")
-    for part, part_type in (("values", dtype.name), ("mask", "bool")):
-        if schema == VERSION_1:
-            ours = is_laid_out_in_version_1(path, f"{where}/{part}", shape, dtype=part_type)
-        else:
-            layout = layout_of(shape, dtype)
-            ours = is_laid_out(path, f"{where}/{part}", shape, layout, dtype=part_type)
-        if not ours:
-            raise _malformed(path, f"{where}/{part} is not laid out as {schema} says")
-    values, mask = (
-        StoredArray(path, f"{where}/{part}", name=plain["name"]) for part in ("values", "mask")
-    )
-    return stream_from_plain(plain, values, mask)
-
-
 def _not_a_recording(path: Path, what: str) -> DataError:
     return DataError(
         f"not a recording: {what}",
         where=str(path),
         fix=f"check the path, or make a recording: neurodsr ingest run.yaml -o '{path}'",
-    )
-
-
-def _malformed(path: Path, what: str) -> IntegrityError:
-    return IntegrityError(
-        f"the recording is damaged: {what}",
-        where=str(path),
-        fix="make it again with neurodsr ingest",
     )

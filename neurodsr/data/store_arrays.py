@@ -21,6 +21,7 @@ SHARD_BINS, SHARD_BYTES = 16384, 64 * 2**20
 _VALUE_TYPES = frozenset(
     {*(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)), "float32"}
 )
+EXPOSURE_TYPE = np.dtype(np.float32)
 
 
 class Layout(NamedTuple):
@@ -31,7 +32,7 @@ class Layout(NamedTuple):
 
 
 def layout_of(shape: tuple[int, int], dtype: np.dtype) -> Layout:
-    """The layout of a stream's values, and of its mask.
+    """The layout of a stream's values, of its mask, and of its exposure if it has one.
 
     A chunk is 256 bins of all channels; where that is more than 2 MiB it has fewer bins, down to
     32, and then fewer channels. A shard is 16384 bins of all channels, or as many chunks as the
@@ -42,7 +43,7 @@ def layout_of(shape: tuple[int, int], dtype: np.dtype) -> Layout:
     shape
         (time, channel) of the whole array.
     dtype
-        Of the values; the mask is cut like them, so that both are written in one pass.
+        The widest of them; all are cut alike, so that they are written in one pass.
     """
     n_bins, n_channels = max(1, shape[0]), max(1, shape[1])
     bins = CHUNK_BINS
@@ -118,6 +119,24 @@ def sound(block: np.ndarray, observed: np.ndarray, dtype: np.dtype, *, name: str
     if not observed.all() and np.any(block, where=~observed):
         raise AssertionError(f"stream {name!r} has values other than 0 where its mask is False")
     return block.astype(dtype, copy=False)
+
+
+def sound_exposure(block: np.ndarray, observed: np.ndarray, *, name: str) -> np.ndarray:
+    """A block of a stream's exposure as the type that it is stored as.
+
+    Raises
+    ------
+    AssertionError
+        It is not above 0 and at most 1 where the mask is True, or not 0 where it is False.
+    """
+    # Less than the least normal number might become 0 in float32.
+    partly = (np.finfo(EXPOSURE_TYPE).tiny <= block) & (block <= 1)
+    if not np.where(observed, partly, block == 0).all():
+        raise AssertionError(
+            f"stream {name!r} has exposures that are not in (0, 1] where its mask is True, or "
+            "other than 0 where it is False"
+        )
+    return block.astype(EXPOSURE_TYPE, copy=False)
 
 
 def is_laid_out(

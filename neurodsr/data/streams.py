@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -46,6 +46,10 @@ class Series(NamedTuple):
     `np.asarray` and `searchsorted`. `valid` [sample, channel] is False where the file holds no
     number (NaN, lost tracking). `columns` holds what else the file says of the channels, one
     entry a channel (whether an ROI was accepted, say).
+
+    `confidence` [sample, channel] is how sure a tracker was of each value, 0 where there is no
+    number; None where the file does not say. Values that it was not sure of are not `valid`, but
+    are kept: `neurodsr.data.confidence.keep_sure` draws the line elsewhere.
     """
 
     values: Float[np.ndarray, "sample channel"]
@@ -55,6 +59,7 @@ class Series(NamedTuple):
     unit: str
     notes: tuple[str, ...] = ()
     columns: Mapping[str, np.ndarray] = MappingProxyType({})
+    confidence: Float[np.ndarray, "sample channel"] | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -73,6 +78,11 @@ class Stream:
         Physical unit of the values as the file spells it; "count" for counts.
     notes
         What loading repaired or dropped, in the reader's words.
+    exposure
+        Fraction of each bin in which each channel was watched, shape (time, channel): above 0 and
+        at most 1 where `mask` is True, 0 where it is False. None: bins were watched whole wherever
+        `mask` is True. Only for values that add up over time, such as counts: of what half a bin
+        was watched for, half is expected. Means, angles and labels have none.
     """
 
     values: Shaped[Any, "time channel"]
@@ -80,6 +90,7 @@ class Stream:
     channels: Channels
     unit: str
     notes: tuple[str, ...] = ()
+    exposure: Float[Any, "time channel"] | None = None
 
     def __repr__(self) -> str:
         return f"Stream of {self.n_channels} channels in {self.n_bins} bins, unit {self.unit!r}"
@@ -90,6 +101,32 @@ class Stream:
                 f"values {self.values.shape}, mask {self.mask.shape}, "
                 f"{len(self.channels)} channels do not belong together"
             )
+        if self.exposure is not None and self.exposure.shape != self.values.shape:
+            raise AssertionError(
+                f"values {self.values.shape} and exposure {self.exposure.shape} do not belong "
+                "together"
+            )
+
+    def transform(
+        self, change: Callable[[Any], Any], *, channels: Channels | None = None
+    ) -> Stream:
+        """The stream with values, mask and exposure all changed in the same way.
+
+        Parameters
+        ----------
+        change
+            Gives the new array for each of them, such as some of its bins or channels.
+        channels
+            Those of the new arrays; default: the same as before.
+        """
+        return Stream(
+            change(self.values),
+            change(self.mask),
+            self.channels if channels is None else channels,
+            self.unit,
+            self.notes,
+            None if self.exposure is None else change(self.exposure),
+        )
 
     @property
     def n_bins(self) -> int:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Integer, Num
+from jaxtyping import Bool, Float, Float32, Int, Integer, Num
 
-from neurodsr.data.counting import count, observed, within
+from neurodsr.data.counting import count
+from neurodsr.data.coverage import exposure, observed, within
 from neurodsr.data.resampling import bin_means, bridged
 from neurodsr.data.streams import Events, Intervals, Series
 from neurodsr.errors import DataError
@@ -128,6 +129,15 @@ class TimeGrid:
         Read-only, and without memory for each channel, where all were watched alike.
         """
         return observed(self, events)
+
+    def exposure(self, events: Events) -> Float32[np.ndarray, "n_bins channel"] | None:
+        """Fraction of each bin in which each channel was watched, from 0 to 1.
+
+        None where it would say no more than `observed`: every bin was watched whole, by one
+        stretch, or not at all. Otherwise exactly 1 in every bin that is `observed`; time in two
+        stretches counts once. Read-only where all channels were watched alike.
+        """
+        return exposure(self, events)
 
     def inside(self, intervals: Intervals) -> Bool[np.ndarray, " n_bins"]:
         """Bins that lie wholly inside one of the intervals."""

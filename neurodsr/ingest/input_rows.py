@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float
 
+from neurodsr.data.coverage import mean_cover, touched
 from neurodsr.data.streams import Intervals
 from neurodsr.data.time import TimeGrid
 from neurodsr.errors import DataError, nearest
-from neurodsr.ingest.coverage import mean_cover, touched
 from neurodsr.modalities.selection import select_rows
 from neurodsr.run_config import InputConfig
 

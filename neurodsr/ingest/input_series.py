@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float
 
+from neurodsr.data.coverage import mean_cover
 from neurodsr.data.streams import Series
 from neurodsr.data.time import TimeGrid
-from neurodsr.ingest.coverage import mean_cover
 from neurodsr.modalities.signals import sample_interval
 
 HOLD = 1.5

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool
 
+from neurodsr.data.coverage import touched
 from neurodsr.data.lazy import LazyArray
 from neurodsr.data.streams import Intervals, Stream
 from neurodsr.data.time import TimeGrid
-from neurodsr.ingest.coverage import touched
 
 
 def touched_bins(grid: TimeGrid, intervals: Intervals | None) -> Bool[np.ndarray, " n_bins"]:
@@ -22,25 +22,15 @@ def mask_bins(stream: Stream, bad: Bool[np.ndarray, " n_bins"]) -> Stream:
     """The stream with some bins unobserved in every channel; a lazy stream stays lazy."""
     if not bad.any():
         return stream
-    values, mask = stream.values, stream.mask
-    if not isinstance(values, LazyArray):
-        return _with(
-            stream,
-            np.where(bad[:, None], np.zeros((), values.dtype), values),
-            np.asarray(mask) & ~bad[:, None],
-        )
 
-    def kept(array: LazyArray) -> LazyArray:
+    def kept(array: LazyArray | np.ndarray) -> LazyArray | np.ndarray:
         def load(key: object) -> np.ndarray:
             rows = key[0] if isinstance(key, tuple) else key
-            block = array[rows]
-            block = np.where(bad[rows][..., None], np.zeros((), array.dtype), block)
+            block = np.where(bad[rows][..., None], np.zeros((), array.dtype), array[rows])
             return block[..., key[1]] if isinstance(key, tuple) else block
 
-        return LazyArray(load, shape=array.shape, dtype=array.dtype)
+        if isinstance(array, LazyArray):
+            return LazyArray(load, shape=array.shape, dtype=array.dtype)
+        return load(slice(None))
 
-    return _with(stream, kept(values), kept(mask))
-
-
-def _with(stream: Stream, values: object, mask: object) -> Stream:
-    return Stream(values, mask, stream.channels, stream.unit, stream.notes)
+    return stream.transform(kept)

@@ -22,6 +22,20 @@ class Placed(NamedTuple):
     columns: np.ndarray
     recode: np.ndarray | None
 
+    def values(self, rows: slice) -> np.ndarray:
+        """Some rows of the values, with the codes of the joined stream."""
+        block = np.asarray(self.stream.values[rows])
+        return block if self.recode is None else self.recode[block.astype(int)]
+
+    def mask(self, rows: slice) -> np.ndarray:
+        """Some rows of the mask."""
+        return np.asarray(self.stream.mask[rows])
+
+    def exposure(self, rows: slice) -> np.ndarray:
+        """Some rows of the exposure, which is 1 in observed bins where the stream has none."""
+        own = self.stream.exposure
+        return self.mask(rows) if own is None else np.asarray(own[rows])
+
 
 def join_grids(grids: Sequence[TimeGrid]) -> tuple[TimeGrid, tuple[int, ...]]:
     """One grid with the bins of all, and the first bin of each session and the end of the last.
@@ -42,6 +56,8 @@ def join_streams(
     shared: bool,
 ) -> Stream:
     """One stream of all sessions, masked in those that lack it.
+
+    Where only some sessions have an exposure, it is 1 in the observed bins of the others.
 
     Parameters
     ----------
@@ -70,23 +86,19 @@ def join_streams(
     channels, placed = _place(streams, sessions, shared=shared)
     shape = (first_bins[-1], len(channels))
     dtype = np.result_type(*(s.values.dtype for s in present))
+    exposed = any(s.exposure is not None for s in present)
 
-    def values(k: int, rows: slice) -> np.ndarray:
-        block = np.asarray(placed[k].stream.values[rows])
-        recode = placed[k].recode
-        return block if recode is None else recode[block.astype(int)].astype(dtype)
-
-    def mask(k: int, rows: slice) -> np.ndarray:
-        return np.asarray(placed[k].stream.mask[rows])
+    def joined(read: Callable[[Placed, slice], np.ndarray], dtype: Any) -> LazyArray:
+        rows = _rows(placed, first_bins, read, shape[1], dtype)
+        return LazyArray(rows, shape=shape, dtype=dtype)
 
     return Stream(
-        LazyArray(_rows(placed, first_bins, values, shape[1], dtype), shape=shape, dtype=dtype),
-        LazyArray(
-            _rows(placed, first_bins, mask, shape[1], np.dtype(bool)), shape=shape, dtype=bool
-        ),
+        joined(Placed.values, dtype),
+        joined(Placed.mask, bool),
         channels,
         present[0].unit,
         tuple(dict.fromkeys(note for s in present for note in s.notes)),
+        joined(Placed.exposure, np.float32) if exposed else None,
     )
 
 
@@ -118,7 +130,7 @@ def _place(
         None if s is None else (s.channels if shared else _owned(s.channels, name))
         for s, name in zip(streams, sessions, strict=True)
     ]
-    levels = tuple(dict.fromkeys(v for p in parts if p is not None for v in p.levels))
+    levels = _joined_levels([p.levels for p in parts if p is not None])
     index: dict[str, int] = {}
     rows: list[tuple[Channels, int]] = []
     for part in filter(None, parts):
@@ -142,6 +154,15 @@ def _place(
     return channels, placed
 
 
+def _joined_levels(parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Every level of any session: numbers in their order, which ordinal labels live by."""
+    levels = tuple(dict.fromkeys(level for part in parts for level in part))
+    try:
+        return levels if levels == parts[0] else tuple(sorted(levels, key=float))
+    except ValueError:  # texts, whose order somebody declared, or which have none
+        return levels
+
+
 def _owned(channels: Channels, session: str) -> Channels:
     plain = channels.to_plain() | {
         "ids": [f"{session}/{i}" for i in channels.ids],
@@ -160,9 +181,9 @@ def _recode(own: Sequence[str], joined: Sequence[str]) -> np.ndarray | None:
 def _rows(
     placed: Sequence[Placed | None],
     first_bins: Sequence[int],
-    read: Callable[[int, slice], np.ndarray],
+    read: Callable[[Placed, slice], np.ndarray],
     n_channels: int,
-    dtype: np.dtype,
+    dtype: Any,
 ) -> Callable[[Any], np.ndarray]:
     """A reader of joined rows that touches only the sessions they lie in."""
 
@@ -170,10 +191,10 @@ def _rows(
         out = np.zeros((max(stop - start, 0), n_channels), dtype=dtype)
         for k, (a, b) in enumerate(pairwise(first_bins)):
             low, high = max(start, a), min(stop, b)
-            if placed[k] is not None and high > low:
-                out[low - start : high - start, placed[k].columns] = read(
-                    k, slice(low - a, high - a)
-                )
+            own = placed[k]
+            if own is not None and high > low:
+                block = read(own, slice(low - a, high - a))
+                out[low - start : high - start, own.columns] = block
         return out
 
     def load(key: Any) -> np.ndarray:
@@ -205,9 +226,7 @@ def window(stream: Stream, first: int, last: int) -> Stream:
 
         return LazyArray(load, shape=(last - first, array.shape[1]), dtype=array.dtype)
 
-    return Stream(
-        rows_of(stream.values), rows_of(stream.mask), stream.channels, stream.unit, stream.notes
-    )
+    return stream.transform(rows_of)
 
 
 def unique_names(names: Sequence[str], fallbacks: Sequence[str]) -> tuple[str, ...]:

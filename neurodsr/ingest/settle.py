@@ -81,9 +81,10 @@ class Settler:
 
 def _held(stream: Stream) -> Stream:
     """A lazy stream with all its bins in memory, read block by block."""
-    values = np.empty(stream.values.shape, dtype=stream.values.dtype)
-    mask = np.empty(stream.mask.shape, dtype=bool)
+    held = stream.transform(lambda array: np.empty(array.shape, dtype=array.dtype))
     for first in range(0, stream.n_bins, BLOCK):
         rows = slice(first, first + BLOCK)
-        values[rows], mask[rows] = stream.values[rows], stream.mask[rows]
-    return Stream(values, mask, stream.channels, stream.unit, stream.notes)
+        held.values[rows], held.mask[rows] = stream.values[rows], stream.mask[rows]
+        if stream.exposure is not None:
+            held.exposure[rows] = stream.exposure[rows]
+    return held

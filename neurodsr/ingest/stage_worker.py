@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neurodsr.data.plain import grid_from_plain
-from neurodsr.data.store_arrays import sound
+from neurodsr.data.store_arrays import sound, sound_exposure
 from neurodsr.data.streams import Stream
 from neurodsr.errors import IntegrityError, NeurodsrError
 from neurodsr.storage.documents import json_bytes
@@ -95,19 +95,21 @@ class Blocks:
         (time, channel) of the whole stream.
     dtype
         Type of the values, by name.
+    exposed
+        Whether the stream has an exposure.
     """
 
     folder: str
     shape: tuple[int, int]
     dtype: str
+    exposed: bool = False
 
     @classmethod
     def of(cls, stream: Stream, folder: Path) -> Blocks:
         """The blocks of a stream; numbers other than integers become float32."""
         dtype = stream.values.dtype
-        return cls(
-            str(folder), stream.values.shape, dtype.name if dtype.kind in "biu" else "float32"
-        )
+        name = dtype.name if dtype.kind in "biu" else "float32"
+        return cls(str(folder), stream.values.shape, name, stream.exposure is not None)
 
     @property
     def n_bins(self) -> int:
@@ -126,8 +128,8 @@ class Blocks:
         """The file of a block."""
         return Path(self.folder) / f"{index:08d}.safetensors"
 
-    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Values and mask of a block that was written."""
+    def read(self, index: int) -> tuple[np.ndarray, ...]:
+        """Values, mask, and exposure if there is one, of a block that was written."""
         try:
             arrays = read_arrays(self.path(index))
         except NeurodsrError as error:
@@ -137,8 +139,8 @@ class Blocks:
                 fix="run the same command again, which computes that part again",
             ) from error
         values = arrays["values"]
-        mask = np.unpackbits(arrays["mask"], count=values.size).reshape(values.shape)
-        return values, mask.astype(bool)
+        mask = np.unpackbits(arrays["mask"], count=values.size).reshape(values.shape).astype(bool)
+        return (values, mask, arrays["exposure"]) if self.exposed else (values, mask)
 
 
 class Record(NamedTuple):
@@ -164,7 +166,10 @@ def write_block(stream: Stream, blocks: Blocks, index: int, *, name: str) -> Rec
     mask = np.asarray(stream.mask[bins], dtype=bool)
     values = sound(values, mask, np.dtype(blocks.dtype), name=name)
     before = file_sha256(path) if path.exists() else None
-    write_arrays(path, {"values": values, "mask": np.packbits(mask)})
+    arrays = {"values": values, "mask": np.packbits(mask)}
+    if stream.exposure is not None:
+        arrays["exposure"] = sound_exposure(np.asarray(stream.exposure[bins]), mask, name=name)
+    write_arrays(path, arrays)
     sha256 = file_sha256(path)
     require_same(before, sha256, index, name=name)
     low, high = (values.min().item(), values.max().item()) if values.size else (0, 0)

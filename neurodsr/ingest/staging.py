@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from time import monotonic
@@ -16,6 +17,7 @@ import numpy as np
 
 from neurodsr.data.lazy import blockwise
 from neurodsr.data.plain import grid_from_plain
+from neurodsr.data.store_arrays import EXPOSURE_TYPE
 from neurodsr.data.streams import Stream
 from neurodsr.data.time import TimeGrid
 from neurodsr.errors import InterruptedRunError, ResourceError
@@ -128,22 +130,33 @@ def _compute(
 
 
 def _staged(stream: Stream, blocks: Blocks, grid: TimeGrid) -> Stream:
-    """The stream with values and mask from the files, one block of which is held in memory."""
-    block = lru_cache(maxsize=1)(blocks.read)
+    """The stream with its arrays from the files, one block of which is held in memory."""
+    block, n_channels = lru_cache(maxsize=1)(blocks.read), blocks.shape[1]
+    dtypes = (blocks.dtype, bool, EXPOSURE_TYPE)[: 3 if blocks.exposed else 2]
 
-    def read(part: TimeGrid) -> tuple[np.ndarray, np.ndarray]:
+    def read(part: TimeGrid) -> list[np.ndarray]:
         first = part.first - grid.first
-        values = np.empty((part.n_bins, blocks.shape[1]), blocks.dtype)
-        mask = np.empty(values.shape, bool)
+        wholes = [np.empty((part.n_bins, n_channels), dtype) for dtype in dtypes]
         for index in range(first // blocks.n_bins, -(-(first + part.n_bins) // blocks.n_bins)):
-            bins, (own, seen) = blocks.bins(index), block(index)
+            bins = blocks.bins(index)
             a, b = max(first, bins.start), min(first + part.n_bins, bins.stop)
-            inner = slice(a - bins.start, b - bins.start)
-            values[a - first : b - first], mask[a - first : b - first] = own[inner], seen[inner]
+            for whole, own in zip(wholes, block(index), strict=True):
+                whole[a - first : b - first] = own[a - bins.start : b - bins.start]
+        return wholes
+
+    def observed(part: TimeGrid) -> tuple[np.ndarray, np.ndarray]:
+        values, mask, *_ = read(part)
         return values, mask
 
-    values, mask = blockwise(grid, read, n_channels=blocks.shape[1], dtype=blocks.dtype)
-    return Stream(values, mask, stream.channels, stream.unit, stream.notes)
+    def exposed(part: TimeGrid) -> tuple[np.ndarray, np.ndarray]:
+        _, mask, exposure = read(part)
+        return exposure, mask
+
+    values, mask = blockwise(grid, observed, n_channels=n_channels, dtype=blocks.dtype)
+    exposure = None
+    if blocks.exposed:
+        exposure, _ = blockwise(grid, exposed, n_channels=n_channels, dtype=EXPOSURE_TYPE)
+    return replace(stream, values=values, mask=mask, exposure=exposure)
 
 
 class _Progress:
@@ -222,7 +235,7 @@ def _keep_only(blocks: Blocks, done: Mapping[int, Record]) -> None:
 
 def _require_space(blocks: Blocks, n_missing: int) -> None:
     """Refuse now a disk that would be full later."""
-    item = np.dtype(blocks.dtype).itemsize
+    item = np.dtype(blocks.dtype).itemsize + blocks.exposed * EXPOSURE_TYPE.itemsize
     needed = 1.3 * n_missing * blocks.n_bins * blocks.shape[1] * (item + 1 / 8)
     free = shutil.disk_usage(blocks.folder).free
     if needed > free:

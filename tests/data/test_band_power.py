@@ -259,3 +259,17 @@ def test_a_window_too_short_for_the_band_is_refused(window):
         DataError, match=r"cannot hold apart what lies from 20 to 60 Hz\n  fix: .*at least 0\.05 s"
     ):
         power_of(series_of(sine(40.0)), window=window)
+
+
+def test_a_recording_that_is_later_by_whole_bins_has_the_same_power():
+    """Its samples lie half an interval from the bins' centers: rounding must not move windows."""
+    x = np.random.default_rng(0).normal(size=4000)
+    times = 0.5 / RATE + seconds()
+    power, mask = power_of(series_of(x, times=times))
+    for n_bins in (1, 7, 128, 1001):
+        by = round(0.1 * n_bins, 9)
+        later = series_of(x, times=np.round(times + by, 9))
+        power_later, mask_later = power_of(later, grid=TimeGrid(by, 0.1, 40))
+        np.testing.assert_array_equal(mask_later, mask)
+        # The sample interval is a median of rounded differences; powers are float32 sums.
+        np.testing.assert_allclose(power_later, power, rtol=1e-4)

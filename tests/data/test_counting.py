@@ -1,4 +1,4 @@
-"""Counting: the bins of a search in the edges, small types, and masks that cost no memory."""
+"""Counting: the bins of a search in the edges, in small types that cost little memory."""
 
 import tracemalloc
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurodsr.data.channels import Channels
-from neurodsr.data.counting import CHANNELS, bins_of, within
+from neurodsr.data.counting import bins_of
 from neurodsr.data.streams import Events
 from neurodsr.data.time import TimeGrid
 
@@ -111,66 +111,3 @@ def test_counting_takes_less_than_two_and_a_half_times_what_goes_in_and_comes_ou
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak + events.times.nbytes < 2.5 * (events.times.nbytes + counts.nbytes)
-
-
-# ---- watched bins
-
-
-def test_units_that_were_all_watched_alike_share_one_mask_in_memory():
-    stretch = np.array([[0.0, 2.0]])
-    grid = TimeGrid(0.0, 1.0, 4)
-    for observed in (None, (stretch, stretch.copy(), stretch.copy())):
-        mask = grid.observed(events_of([], [], [], observed=observed))
-        assert mask.shape == (4, 3)
-        assert mask.strides[1] == 0
-        assert not mask.flags.writeable
-    assert mask[:, 0].tolist() == [True, True, False, False]
-
-
-@pytest.mark.parametrize("n", [2, CHANNELS, CHANNELS + 1, 3 * CHANNELS])
-def test_each_of_many_units_has_its_own_mask(n):
-    grid = TimeGrid(0.0, 1.0, n)
-    observed = tuple(np.array([[float(c), float(c + 1)]]) for c in range(n))
-    np.testing.assert_array_equal(
-        grid.observed(events_of(*[[]] * n, observed=observed)), np.eye(n, dtype=bool)
-    )
-
-
-@given(
-    start=st.sampled_from([0.0, 0.1, -7.3, UNIX]),
-    bin_width=st.sampled_from([0.01, 0.1, 1 / 3]),
-    k=st.integers(0, 300),
-    n=st.integers(1, 300),
-)
-def test_a_stretch_of_n_bins_holds_n_bins_although_its_ends_are_rounded(start, bin_width, k, n):
-    grid = TimeGrid(start, bin_width, 600)
-    # A table's times are sums of their own, which meet the grid's edges only but for rounding.
-    begins = start + k * bin_width
-    inside = within(grid, np.array([begins]), np.array([begins + n * bin_width]))
-    np.testing.assert_array_equal(np.flatnonzero(inside), np.arange(k, k + n))
-
-
-def test_a_stretch_that_ends_a_microsecond_early_loses_its_last_bin():
-    grid = TimeGrid(0.0, 0.1, 5)
-    assert within(grid, np.array([0.0]), np.array([0.3 - 1e-6])).tolist() == [
-        True, True, False, False, False,
-    ]  # fmt: skip
-
-
-def test_stretches_that_touch_do_not_join_the_bin_that_both_cut():
-    grid = TimeGrid(0.0, 1.0, 3)
-    inside = within(grid, np.array([0.0, 1.5]), np.array([1.5, 3.0]))
-    assert inside.tolist() == [True, False, True]
-
-
-def test_a_million_stretches_are_looked_at_together():
-    grid = TimeGrid(0.0, 0.5, 2_000_000)
-    starts = np.arange(1_000_000.0)
-    found = within(grid, starts, starts + 0.5)
-    np.testing.assert_array_equal(found, np.arange(2_000_000) % 2 == 0)
-
-
-def test_half_a_bin_is_not_inside_however_coarse_the_clock():
-    grid = TimeGrid(UNIX, 1e-4, 10)
-    ends = grid.edges[[2, 5]] + np.array([0.5e-4, -0.5e-4])
-    assert np.flatnonzero(within(grid, ends[:1], ends[1:])).tolist() == [3]

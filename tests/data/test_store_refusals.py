@@ -149,7 +149,7 @@ def test_a_recording_without_its_manifest_was_never_finished(saved):
 
 
 def test_a_recording_of_a_newer_neurodsr_says_what_it_needs(saved):
-    edit(saved / "zarr.json", lambda d: d["attributes"].update(schema="neurodsr/recording/3"))
+    edit(saved / "zarr.json", lambda d: d["attributes"].update(schema="neurodsr/recording/4"))
     with pytest.raises(IntegrityError, match="pip install -U neurodsr"):
         open_recording(saved)
 
