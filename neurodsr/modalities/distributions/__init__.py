@@ -1,0 +1,1 @@
+"""Probability distributions that observation models need and torch lacks, one a file."""
