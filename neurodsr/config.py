@@ -66,3 +66,12 @@ def differing_keys(a: Any, b: Any, *, key: str = "") -> list[str]:
             found += differing_keys(a.get(name), b.get(name), key=f"{key}.{name}".lstrip("."))
         return found
     return [] if a == b else [key]
+
+
+def changed_keys(config: Config) -> set[str]:
+    """Keys whose value is not the default; a file may well spell defaults out."""
+    return {
+        name
+        for name, field in type(config).model_fields.items()
+        if getattr(config, name) != field.get_default(call_default_factory=True)
+    }

@@ -88,7 +88,8 @@ class InterruptedRunError(NeurodsrError):
 def nearest(name: str, known: Iterable[str], *, n: int = 3) -> str:
     """A phrase naming the known names, the closest ones first if any is close."""
     names = sorted(known)
-    close = get_close_matches(name, names, n=n, cutoff=0.5)
+    alike = [known for known in names if known.lower() == name.lower()]
+    close = alike or get_close_matches(name, names, n=n, cutoff=0.5)
     if close:
         return f"did you mean {' or '.join(repr(c) for c in close)}?"
     return f"known: {', '.join(names)}" if names else "there are none"

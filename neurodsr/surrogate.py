@@ -20,7 +20,7 @@ from neurodsr.data.recording import Recording
 from neurodsr.data.time import TimeGrid
 from neurodsr.errors import ConfigError, IntegrityError
 from neurodsr.kernels.pwl import PiecewiseLinearMap
-from neurodsr.models.free_run import draw, free_run
+from neurodsr.models.free_run import free_run, simulate_stream
 from neurodsr.models.member import MemberSummary
 from neurodsr.models.observation import ObservationModel, as_observed
 from neurodsr.run_config import RunConfig
@@ -133,9 +133,10 @@ class Surrogate:
         self, z: Float[Tensor, "*batch time latent"], *, seed: int, member: int = 0
     ) -> dict[str, Tensor]:
         """What the instruments would record along latent paths."""
-        streams = self.decode(z, member=member)
+        model = self.observation(member)
         return {
-            name: draw(p, seed=derive_seed(seed, "sample", name)) for name, p in streams.items()
+            name: simulate_stream(model.decoder(name), z, seed=derive_seed(seed, "sample", name))
+            for name in model.names
         }
 
     def save(self, path: str | Path, *, force: bool = False) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from textwrap import dedent
 
 import jaxtyping
 import numpy as np
@@ -224,6 +226,36 @@ def small_surrogate(small_session, summary) -> Surrogate:
         members=tuple(summary(member=i, encoder=i % 2, exponent=i / 3) for i in range(3)),
         history={"encoders": [{"step": [50], "loss": [1 / 3]}]},
     )
+
+
+@pytest.fixture
+def announce(tmp_path) -> Callable[..., Path]:
+    """A function that lays down an installed package of one module; gives the folder it lies in."""
+
+    def make(name: str, code: str, *, kind: str = "widefield", what: str = "Widefield") -> Path:
+        folder, module = tmp_path / "site" / name, name.replace("-", "_")
+        info = folder / f"{module}-1.2.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+        (info / "entry_points.txt").write_text(f"[neurodsr.modalities]\n{kind} = {module}:{what}\n")
+        (folder / f"{module}.py").write_text(dedent(code))
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def install(announce, monkeypatch) -> Iterator[Callable[..., None]]:
+    """A function that does the same and puts the package on the path of this process."""
+    installed = []
+
+    def make(name: str, code: str, **entry: str) -> None:
+        monkeypatch.syspath_prepend(str(announce(name, code, **entry)))
+        installed.append(name.replace("-", "_"))
+
+    yield make
+    for module in installed:
+        sys.modules.pop(module, None)
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from pydantic import Field
 
 from neurodsr.config import Config
 from neurodsr.modalities.clock import ClockConfig
+from neurodsr.modalities.scores import R2, Score
 
 if TYPE_CHECKING:  # torch takes seconds to import; configs, schemas and help must not wait for it
-    import torch
     from jaxtyping import Bool, Float
     from torch import Tensor
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # torch takes seconds to import; configs, schemas and help mu
     from neurodsr.data.streams import Stream
     from neurodsr.data.time import TimeGrid
     from neurodsr.modalities.decoders import Decoder
+    from neurodsr.modalities.observed import Observed
     from neurodsr.sources.base import Source
 
 
@@ -62,30 +63,42 @@ class Modality(Config, ABC):
     def build_decoder(self, channels: Channels, latent_dim: int, *, bin_width: float) -> Decoder:
         """The observation model p(x_t | z) of the stream, an untrained torch module."""
 
-    def features(
+    @property
+    def natural_score(self) -> Score:
+        """The measure that predictions are judged by; default: explained variance."""
+        return R2
+
+    def embed(
         self, x: Float[Tensor, "*batch time channel"], channels: Channels
     ) -> Float[Tensor, "*batch time feature"]:
-        """What the encoder sees of the values; the default is the values themselves."""
+        """The values as numbers that a linear method can use, such as one indicator a label.
+
+        Each channel has equally many features, one channel after the other. Default: the values.
+        """
         return x
 
+    def unembed(
+        self, features: Float[Tensor, "*batch time feature"], channels: Channels
+    ) -> Float[Tensor, "*batch time channel"]:
+        """The values that such numbers stand for; the inverse of `embed`."""
+        return features
+
     def n_features(self, channels: Channels) -> int:
-        """Length of the last axis of `features`."""
+        """Length of the last axis of `embed` and of `features`."""
         return len(channels)
 
-    def score(
-        self,
-        predicted: torch.distributions.Distribution,
-        x: Float[Tensor, "*batch time channel"],
-        mask: Bool[Tensor, "*batch time channel"],
-        null: torch.distributions.Distribution,
-    ) -> dict[str, float]:
-        """Goodness of held-out predictions against the constant prediction `null`.
+    def features(
+        self, seen: Observed, channels: Channels, *, bin_width: float
+    ) -> tuple[Float[Tensor, "*batch time feature"], Bool[Tensor, "*batch time feature"]]:
+        """What the encoder sees of a window, and which of it is known.
 
-        The default is the log-likelihood per observed scalar and its gain over `null`, in nats.
+        A slow sensor may be deconvolved here, from the observed entries alone. Default: the
+        embedded values.
         """
-        n = mask.sum().clamp_min(1)
-        model = ((predicted.log_prob(x) * mask).sum() / n).item()
-        return {
-            "log_likelihood": model,
-            "gain": model - ((null.log_prob(x) * mask).sum() / n).item(),
-        }
+        features = self.embed(seen.values, channels)
+        repeats = features.shape[-1] // max(1, seen.mask.shape[-1])
+        return features, seen.mask.repeat_interleave(repeats, dim=-1)
+
+    def context(self, bin_width: float) -> int:
+        """Bins to either side that `features` looks at; default: none."""
+        return 0

@@ -19,7 +19,7 @@ class StreamEncoder(nn.Module):
     r"""Evidence $W [\,m \odot (f(x) - \mu)/\sigma,\ \bar m\,]$ of one stream in every bin.
 
     Features are standardized by the mean and standard deviation of the training data;
-    $\bar m$ is the fraction of channels observed.
+    $\bar m$ is the fraction of them that is known.
 
     Parameters
     ----------
@@ -38,20 +38,17 @@ class StreamEncoder(nn.Module):
     def forward(
         self,
         features: Float[Tensor, "*batch time feature"],
-        mask: Bool[Tensor, "*batch time channel"],
+        known: Bool[Tensor, "*batch time feature"],
     ) -> Float[Tensor, "*batch time width"]:
-        """Evidence of every bin; exactly zero where no channel is observed."""
-        mask = mask.to(features.dtype)
-        repeats = features.shape[-1] // mask.shape[-1]
-        seen = mask if repeats == 1 else mask.repeat_interleave(repeats, dim=-1)
-        standardized = (features - self.center) / self.scale * seen
-        return self.evidence(torch.cat([standardized, mask.mean(-1, keepdim=True)], dim=-1))
+        """Evidence of every bin; exactly zero where nothing is known."""
+        weight = known.to(features.dtype)
+        standardized = (features - self.center) / self.scale * weight
+        return self.evidence(torch.cat([standardized, weight.mean(-1, keepdim=True)], dim=-1))
 
     @torch.no_grad()
     def initialize(
-        self, features: Float[Tensor, "time feature"], mask: Bool[Tensor, "time channel"]
+        self, features: Float[Tensor, "time feature"], known: Bool[Tensor, "time feature"]
     ) -> None:
-        """Take the mean and standard deviation of the observed features."""
-        seen = mask.repeat_interleave(features.shape[-1] // mask.shape[-1], dim=-1)
-        self.center.copy_(masked_mean(features, seen))
-        self.scale.copy_(masked_sd(features, seen))
+        """Take the mean and standard deviation of the known features."""
+        self.center.copy_(masked_mean(features, known))
+        self.scale.copy_(masked_sd(features, known))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Bool
 
+from neurodsr.data.channels import Channels
 from neurodsr.data.lazy import Read, everywhere, take_channels
 from neurodsr.data.streams import Series
 from neurodsr.data.time import TimeGrid
@@ -31,35 +34,64 @@ def choose_channels(
     DataError
         A column or channel is not there, or no channel is left.
     """
-    n = len(series.channels)
-    keep = select_rows(series.columns, selection, n_rows=n, where=where)
-    if ids is not None:
-        unknown = [i for i in ids if i not in series.channels.ids]
-        if unknown:
-            raise DataError(
-                f"there is no channel {unknown[0]!r}: {nearest(unknown[0], series.channels.ids)}",
-                where=where,
-                fix="correct `channels`; `neurodsr inspect --json` lists the ids",
-            )
-        keep &= np.isin(series.channels.ids, ids)
+    keep, notes = kept_channels(series.channels, series.columns, selection, ids, where=where)
     if keep.all():
         return series
-    if not keep.any():
-        raise DataError(
-            f"none of {n} channels is left",
-            where=where,
-            fix="loosen `where` and `channels`",
-        )
-    note = (
-        f"{n - int(keep.sum())} of {n} channels were left out by {', '.join(selection) or 'name'}"
-    )
     return series._replace(
         values=take_channels(series.values, np.flatnonzero(keep)),
         valid=take_channels(series.valid, np.flatnonzero(keep)),
+        confidence=None
+        if series.confidence is None
+        else take_channels(series.confidence, np.flatnonzero(keep)),
         channels=series.channels.select(keep),
         columns={name: np.asarray(column)[keep] for name, column in series.columns.items()},
-        notes=(*series.notes, note),
+        notes=(*series.notes, *notes),
     )
+
+
+def kept_channels(
+    channels: Channels,
+    columns: Mapping[str, np.ndarray],
+    selection: Selection,
+    ids: tuple[str, ...] | None,
+    *,
+    where: str,
+    called: str = "channels",
+) -> tuple[Bool[np.ndarray, " channel"], tuple[str, ...]]:
+    """Which channels meet the conditions and are named, and a note on those that do not.
+
+    Parameters
+    ----------
+    columns
+        What the file says of each channel.
+    called
+        What they are called in notes and errors.
+
+    Raises
+    ------
+    DataError
+        A column or channel is not there, or no channel is left.
+    """
+    n = len(channels)
+    keep = select_rows(columns, selection, n_rows=n, where=where)
+    if ids is not None:
+        unknown = [i for i in ids if i not in channels.ids]
+        if unknown:
+            raise DataError(
+                f"there is no channel {unknown[0]!r}: {nearest(unknown[0], channels.ids)}",
+                where=where,
+                fix="correct `channels`; `neurodsr inspect --json` lists the ids",
+            )
+        keep &= np.isin(channels.ids, ids)
+    if n and not keep.any():
+        raise DataError(
+            f"none of {n} {called} is left",
+            where=where,
+            fix="loosen `where` and `channels`; `neurodsr inspect` lists the values of columns",
+        )
+    left_out = n - int(keep.sum())
+    by = ", ".join(selection) or "name"
+    return keep, (f"{left_out} of {n} {called} were left out by {by}",) if left_out else ()
 
 
 def refuse_missing(series: Series, *, limit: float, where: str) -> None:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import Distribution
 
 from neurodsr.kernels.pwl import PiecewiseLinearMap
 from neurodsr.kernels.scan import scan
-from neurodsr.models.observation import ObservationModel, Observed
+from neurodsr.modalities.decoders import Decoder
+from neurodsr.modalities.observed import Observed
+from neurodsr.models.observation import ObservationModel
 
 
 @torch.no_grad()
@@ -48,11 +49,14 @@ def free_run(
     return torch.cat(pieces, dim=-2)
 
 
-def draw(p: Distribution, *, seed: int) -> Tensor:
-    """A sample of a distribution, a pure function of the seed; global random state is untouched."""
-    with torch.random.fork_rng(devices=[]):
+@torch.no_grad()
+def simulate_stream(
+    decoder: Decoder, z: Float[Tensor, "*batch time latent"], *, seed: int
+) -> Float[Tensor, "*batch time channel"]:
+    """What an instrument would record along a latent path, a pure function of the seed."""
+    with torch.random.fork_rng(devices=[]):  # global random state stays as it is
         torch.manual_seed(seed)
-        return p.sample()
+        return decoder.simulate(z)
 
 
 @torch.no_grad()
@@ -71,7 +75,7 @@ def simulate_streams(
     """
     simulated = {}
     for i, name in enumerate(model.names):
-        values = draw(model.decoder(name)(z), seed=seed + i).to(z.dtype)
+        values = simulate_stream(model.decoder(name), z, seed=seed + i)
         mask = masks[name][(first + torch.arange(len(z))) % len(masks[name])]
         simulated[name] = Observed(values * mask, mask)
     return simulated

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from neurodsr.models.observation import ObservationModel, Observed
+from neurodsr.modalities.observed import Observed
+from neurodsr.models.observation import ObservationModel
 from neurodsr.seeds import generator
 
 N_FOLDS = 4
@@ -30,4 +31,4 @@ def encode_without(
     model: ObservationModel, streams: Mapping[str, Observed], hidden: Mapping[str, Tensor]
 ) -> Tensor:
     """The latent path when the hidden entries are not seen."""
-    return model.encode({n: Observed(s.values, s.mask & ~hidden[n]) for n, s in streams.items()})
+    return model.encode({n: s.without(hidden[n]) for n, s in streams.items()})

@@ -7,36 +7,29 @@ from collections.abc import Mapping
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.distributions import Distribution
 
 from neurodsr.kernels.pwl import PiecewiseLinearMap
-from neurodsr.models.observation import ObservationModel, Observed
-
-
-def negative_log_likelihood(
-    p: Distribution,
-    x: Float[Tensor, "*batch time channel"],
-    mask: Bool[Tensor, "*batch time channel"],
-) -> Float[Tensor, ""]:
-    """Mean negative log-likelihood per observed scalar, nats; 0 where nothing is observed.
-
-    A mean, so that forty units and one label weigh alike before their weights.
-    """
-    return -(p.log_prob(x) * mask).sum() / mask.sum().clamp_min(1)
+from neurodsr.modalities.observed import Observed
+from neurodsr.models.observation import ObservationModel
 
 
 def reconstruction_loss(
     model: ObservationModel,
     z: Float[Tensor, "*batch time latent"],
     streams: Mapping[str, Observed],
-    scored: Mapping[str, Bool[Tensor, "*batch time channel"]],
+    hidden: Mapping[str, Bool[Tensor, "*batch time _"]],
 ) -> Float[Tensor, ""]:
-    """Weighted sum over streams of the negative log-likelihood of the scored entries."""
-    terms = [
-        model.modalities[name].weight
-        * negative_log_likelihood(model.decoder(name)(z), seen.values, scored[name])
-        for name, seen in streams.items()
-    ]
+    r"""Weighted sum over streams of the mean negative log-likelihood per hidden scalar, nats.
+
+    A mean, so that forty units and one label weigh alike before their weights; 0 for a stream of
+    which nothing is observed there.
+    """
+    terms = []
+    for name, seen in streams.items():
+        likelihood, counts = model.log_likelihood(name, z, seen)
+        scored = counts & hidden[name]
+        loss = -(likelihood * scored).sum() / scored.sum().clamp_min(1)
+        terms.append(model.modalities[name].weight * loss)
     return torch.stack(terms).sum()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,24 +14,20 @@ from torch.nn import functional
 from neurodsr.data.channels import Channels
 from neurodsr.data.streams import Stream
 from neurodsr.modalities.base import Modality
-from neurodsr.modalities.decoders import Decoder
+from neurodsr.modalities.decoders import Decoder, scorable
 from neurodsr.modalities.encoders import StreamEncoder
+from neurodsr.modalities.observed import Observed
 from neurodsr.models.fusion import TemporalFusion
 from neurodsr.run_config import EncoderConfig, RunConfig
 
 
-class Observed(NamedTuple):
-    """Values and mask of one stream as tensors; any batch axes come first."""
-
-    values: Float[Tensor, "*batch time channel"]
-    mask: Bool[Tensor, "*batch time channel"]
-
-
 def as_observed(stream: Stream, bins: slice = slice(None)) -> Observed:
     """Read some bins of a stream of a recording into memory, as tensors."""
+    exposure = stream.exposure
     return Observed(
         torch.from_numpy(np.asarray(stream.values[bins], dtype=np.float32)),
         torch.from_numpy(np.asarray(stream.mask[bins], dtype=bool)),
+        None if exposure is None else torch.from_numpy(np.asarray(exposure[bins], np.float32)),
     )
 
 
@@ -65,7 +60,7 @@ class ObservationModel(nn.Module):
         super().__init__()
         self.modalities, self.channels = dict(modalities), dict(channels)
         self.names = tuple(sorted(modalities))  # JSON keeps no order, parameters do
-        self.latent_dim = latent_dim
+        self.latent_dim, self.bin_width = latent_dim, bin_width
         self.experts = nn.ModuleList(
             StreamEncoder(modalities[n].n_features(channels[n]), config.width) for n in self.names
         )
@@ -96,7 +91,13 @@ class ObservationModel(nn.Module):
     @property
     def context(self) -> int:
         """Bins of context that the encoder needs at either end of a window."""
-        return self.fusion.context
+        views = (modality.context(self.bin_width) for modality in self.modalities.values())
+        return self.fusion.context + max(views, default=0)
+
+    @property
+    def lag(self) -> int:
+        """Bins of past latents that the slowest decoder needs."""
+        return max(decoder.lag for decoder in self.decoders)
 
     def decoder(self, name: str) -> Decoder:
         """The observation model of one stream."""
@@ -105,10 +106,11 @@ class ObservationModel(nn.Module):
     def encode_window(self, streams: Mapping[str, Observed]) -> Float[Tensor, "batch time latent"]:
         """Latents of the inner bins of padded windows; streams left out count as unseen."""
         evidence = [
-            expert(self.modalities[name].features(seen.values, self.channels[name]), seen.mask)
-            for name, expert, seen in self._present(streams)
+            expert(*self._features(name, seen)) for name, expert, seen in self._present(streams)
         ]
-        return self.fusion(torch.stack(evidence).sum(0))
+        spare = self.context - self.fusion.context
+        total = torch.stack(evidence).sum(0)
+        return self.fusion(total[..., spare : total.shape[-2] - spare, :])
 
     @torch.no_grad()
     def encode(
@@ -117,17 +119,14 @@ class ObservationModel(nn.Module):
         """Latents of a whole contiguous stretch; beyond its ends nothing is seen."""
         pad, n_bins = self.context, next(iter(streams.values())).values.shape[0]
         padded = {
-            name: Observed(
-                functional.pad(seen.values, (0, 0, pad, pad)),
-                functional.pad(seen.mask, (0, 0, pad, pad)),
-            )
+            name: seen.each(lambda part: functional.pad(part, (0, 0, pad, pad)))
             for name, seen in streams.items()
         }
         pieces = []
         for start in range(0, n_bins, chunk):
             stop = min(start + chunk, n_bins) + 2 * pad
             window = {
-                name: Observed(s.values[None, start:stop], s.mask[None, start:stop])
+                name: s.each(lambda part, bins=slice(start, stop): part[None, bins])
                 for name, s in padded.items()
             }
             pieces.append(self.encode_window(window)[0])
@@ -137,18 +136,32 @@ class ObservationModel(nn.Module):
         """The distribution of every stream along a latent path."""
         return {name: self.decoder(name)(z) for name in self.names}
 
+    def log_likelihood(
+        self, name: str, z: Float[Tensor, "*batch time latent"], seen: Observed
+    ) -> tuple[Float[Tensor, "*batch time channel"], Bool[Tensor, "*batch time channel"]]:
+        """Log-likelihood of each entry of a stream along a latent path, and which of it counts."""
+        decoder = self.decoder(name)
+        return decoder.given(z, seen).log_prob(seen.values), scorable(decoder, seen.mask)
+
     @torch.no_grad()
     def initialize(self, streams: Mapping[str, Observed], *, n_bins: int = 5000) -> None:
         """Set offsets and scales from the training data, and the latent's scale to one."""
         for name, expert, seen in self._present(streams):
-            features = self.modalities[name].features(seen.values, self.channels[name])
-            expert.initialize(features, seen.mask)
-            self.decoder(name).initialize(seen.values, seen.mask)
+            expert.initialize(*self._features(name, seen))
+            self.decoder(name).initialize(seen)
         seen = torch.stack([s.mask.any(-1) for s in streams.values()]).any(0)
         first = int(seen.int().argmax())  # before it nothing is seen, and nothing varies
-        window = slice(first, first + n_bins)
-        head = {n: Observed(s.values[window], s.mask[window]) for n, s in streams.items()}
+        head = {n: s.bins(slice(first, first + n_bins)) for n, s in streams.items()}
         self.fusion.normalize(self.encode(head))
+
+    @torch.no_grad()
+    def calibrate(self, streams: Mapping[str, Observed]) -> None:
+        """Let every decoder set what follows from its trained parameters and the training data."""
+        for name, seen in streams.items():
+            self.decoder(name).calibrate(seen)
+
+    def _features(self, name: str, seen: Observed) -> tuple[Tensor, Tensor]:
+        return self.modalities[name].features(seen, self.channels[name], bin_width=self.bin_width)
 
     def _present(
         self, streams: Mapping[str, Observed]

@@ -1,4 +1,4 @@
-"""A source that holds what a test puts into it."""
+"""A source that holds what a test puts into it, and the fit of an observation model."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
+from scipy import stats
+from torch import nn
 
 from neurodsr.data.channels import Channels
 from neurodsr.data.streams import Events, Intervals, Series
+from neurodsr.errors import DataError
+from neurodsr.modalities.decoders import Decoder, scorable
+from neurodsr.modalities.observed import Observed
 from neurodsr.sources.base import Source, StreamEntry
 
 
@@ -24,12 +30,17 @@ class MemorySource(Source):
         return []
 
     def events(self, path: str) -> Events:
-        return self._held[path]
+        return self._find(path, Events)
 
     def series(self, path: str) -> Series:
-        return self._held[path]
+        return self._find(path, Series)
 
     def intervals(self, path: str) -> Intervals:
+        return self._find(path, Intervals)
+
+    def _find(self, path: str, kind: type) -> object:
+        if not isinstance(self._held.get(path), kind):
+            raise DataError(f"{path!r} holds no {kind.__name__}", fix=f"choose {list(self._held)}")
         return self._held[path]
 
     def close(self) -> None:
@@ -73,3 +84,58 @@ def events() -> Callable[..., Events]:
         )
 
     return make
+
+
+class Likelihood(nn.Module):
+    """Total log-likelihood of what was seen, as a function of the decoder's parameters."""
+
+    def __init__(self, decoder: Decoder, z: torch.Tensor, seen: Observed) -> None:
+        super().__init__()
+        self.decoder, self.z, self.seen = decoder, z, seen
+
+    def forward(self) -> torch.Tensor:
+        likelihood = self.decoder.given(self.z, self.seen).log_prob(self.seen.values)
+        return (likelihood * scorable(self.decoder, self.seen.mask)).sum()
+
+
+@pytest.fixture
+def assert_recovered() -> Callable[..., None]:
+    """A function that fits a decoder and compares what it finds with the truth, by name."""
+
+    def check(decoder: Decoder, truth: dict[str, object], z: torch.Tensor, seen: Observed) -> None:
+        """As near as three standard errors, of all parameters together.
+
+        Each by itself would be farther off once in 370 times, and so is a true fit here: twice
+        the gain in log-likelihood over the truth is chi-square distributed.
+        """
+        total = Likelihood(decoder, z, seen)
+        best, n = maximize(total, len(z)), sum(p.numel() for p in decoder.parameters())
+        with torch.no_grad():
+            for name, parameter in decoder.named_parameters():
+                parameter.copy_(torch.as_tensor(truth[name]))
+            gain = best - total().item()
+        assert gain > -1e-3  # less than nothing would be a fit that has not converged
+        assert stats.chi2(n).sf(2 * gain) > 2 * stats.norm.sf(3), gain
+
+    return check
+
+
+def maximize(total: Likelihood, n_bins: int) -> float:
+    """Move all parameters to the largest log-likelihood; returns it."""
+    parameters = list(total.parameters())
+    optimizer = torch.optim.LBFGS(
+        parameters,
+        max_iter=1000,
+        tolerance_grad=1e-9,
+        tolerance_change=1e-14,
+        line_search_fn="strong_wolfe",
+    )
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = -total() / n_bins
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return total().item()

@@ -4,6 +4,7 @@ import torch
 from neurodsr.data.channels import Channels
 from neurodsr.modalities.behavior import Behavior
 from neurodsr.modalities.encoders import StreamEncoder
+from neurodsr.modalities.observed import Observed
 
 
 @pytest.fixture
@@ -74,8 +75,16 @@ def test_each_level_of_a_label_is_a_feature_masked_with_its_channel():
     choice = Behavior(path="choice", observation="categorical")
     channels = Channels(("choice",), levels=("left", "none", "right"))
     x = torch.tensor([[0.0], [2.0], [1.0]])
-    assert choice.features(x, channels).tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0]]
-    assert choice.n_features(channels) == 3
-    encoder = StreamEncoder(3, 4)
-    mask = torch.tensor([[True], [False], [True]])
-    assert (encoder(choice.features(x, channels), mask)[1] == 0).all()
+    seen = Observed(x, torch.tensor([[True], [False], [True]]))
+    features, known = choice.features(seen, channels, bin_width=0.1)
+    assert features.tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0]]
+    assert known.tolist() == [[True] * 3, [False] * 3, [True] * 3]
+    assert (StreamEncoder(choice.n_features(channels), 4)(features, known)[1] == 0).all()
+
+
+def test_one_channel_among_others_may_be_unknown(encoder):
+    """Its features add nothing, and the fraction that is known says so."""
+    x, mask = values()[:1], torch.tensor([[True, False, True]])
+    standardized = (x - encoder.center) / encoder.scale
+    expected = torch.tensor([[*(standardized * mask)[0], 2 / 3]]) @ encoder.evidence.weight.T
+    torch.testing.assert_close(encoder(x, mask), expected)

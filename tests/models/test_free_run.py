@@ -1,9 +1,10 @@
 import pytest
 import torch
-from torch.distributions import Normal, Poisson
 
 from neurodsr.kernels.scan import scan
-from neurodsr.models.free_run import draw, free_run, simulate_streams
+from neurodsr.modalities.categorical import CategoricalDecoder
+from neurodsr.modalities.gaussian import GaussianDecoder
+from neurodsr.models.free_run import free_run, simulate_stream, simulate_streams
 
 
 @pytest.fixture
@@ -29,15 +30,16 @@ def test_a_stack_of_members_runs_from_the_starts_of_each(turning):
         assert torch.allclose(together[i], free_run(stack.member(i), z0[i], 12), atol=1e-6)
 
 
-def test_a_draw_is_a_pure_function_of_the_seed():
-    p = Normal(torch.zeros(100), torch.ones(100))
-    assert torch.equal(draw(p, seed=3), draw(p, seed=3))
-    assert not torch.equal(draw(p, seed=3), draw(p, seed=4))
+def test_a_simulated_stream_is_a_pure_function_of_the_seed():
+    decoder, z = GaussianDecoder(3, 2), torch.zeros(100, 2)
+    drawn = simulate_stream(decoder, z, seed=3)
+    assert torch.equal(drawn, simulate_stream(decoder, z, seed=3))
+    assert not torch.equal(drawn, simulate_stream(decoder, z, seed=4))
 
 
-def test_a_draw_leaves_the_global_random_state_alone():
-    before = torch.get_rng_state()
-    draw(Poisson(torch.ones(100)), seed=3)
+def test_simulating_leaves_the_global_random_state_alone():
+    decoder, before = CategoricalDecoder(3, 4, 2), torch.get_rng_state()
+    simulate_stream(decoder, torch.zeros(100, 2), seed=3)
     assert torch.equal(torch.get_rng_state(), before)
 
 

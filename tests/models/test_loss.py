@@ -3,31 +3,38 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch.distributions import Normal
 
 from neurodsr.kernels.pwl import PiecewiseLinearMap
+from neurodsr.modalities.observed import Observed
 from neurodsr.models.loss import (
     consistency,
     gauge_penalty,
-    negative_log_likelihood,
     reconstruction_loss,
     smoothness_penalty,
     total_variance,
     weight_penalty,
 )
-from neurodsr.models.observation import Observed
 
 
-def test_the_likelihood_is_a_mean_over_what_was_observed():
-    p = Normal(torch.zeros(3, 1), torch.ones(3, 1))
-    x, mask = torch.tensor([[0.0], [1.0], [50.0]]), torch.tensor([[True], [True], [False]])
-    expected = 0.5 * math.log(2 * math.pi) + (0 + 0.5) / 2
-    assert negative_log_likelihood(p, x, mask).item() == pytest.approx(expected, rel=1e-6)
+def test_the_likelihood_is_a_mean_over_what_was_observed_and_hidden(direct_config, direct_model):
+    x = torch.tensor([[0.0, 1.0], [50.0, 0.0], [7.0, 2.0]])
+    mask = torch.tensor([[True, True], [False, True], [True, True]])
+    hidden = torch.tensor([[True], [True], [False]])
+    loss = reconstruction_loss(
+        direct_model(direct_config(2), noise=1.0),
+        torch.zeros(3, 2),
+        {"signal": Observed(x, mask)},
+        {"signal": hidden},
+    )
+    expected = 0.5 * math.log(2 * math.pi) + (0 + 0.5 + 0) / 3
+    assert loss.item() == pytest.approx(expected, rel=1e-6)
 
 
-def test_where_nothing_is_observed_the_likelihood_is_zero():
-    p = Normal(torch.zeros(3, 1), torch.ones(3, 1))
-    assert negative_log_likelihood(p, torch.ones(3, 1), torch.zeros(3, 1, dtype=bool)) == 0
+def test_where_nothing_is_observed_the_likelihood_is_zero(direct_config, direct_model):
+    nothing = torch.zeros(20, 2, dtype=bool)
+    seen = {"signal": Observed(torch.ones(20, 2), nothing)}
+    model = direct_model(direct_config(2))
+    assert reconstruction_loss(model, torch.zeros(20, 2), seen, {"signal": ~nothing}) == 0
 
 
 def test_a_stream_counts_by_its_weight(direct_config, direct_model):

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from neurodsr.data.channels import Channels
+from neurodsr.modalities.observed import Observed
 from neurodsr.models.hiding import N_FOLDS, encode_without, hidden_bins
-from neurodsr.models.observation import ObservationModel, Observed
+from neurodsr.models.observation import ObservationModel
 from neurodsr.run_config import RunConfig
 
 N_BINS = 80

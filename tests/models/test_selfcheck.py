@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from neurodsr.measures.state_space import state_space_divergence
+from neurodsr.modalities.observed import Observed
 from neurodsr.models.free_run import free_run
-from neurodsr.models.observation import Observed
 from neurodsr.models.selfcheck import N_CELLS, dead_orbits, principal_axes, self_check
 from neurodsr.testing.lorenz import lorenz63, standardize
 
