@@ -1,4 +1,4 @@
-"""Which units are used, and when each of them was watched where the file does not say."""
+"""The events of some channels, and when each of them was watched where the file does not say."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from jaxtyping import Bool, Float
 
 from neurodsr.data.streams import Events
 from neurodsr.data.time import TimeGrid
-from neurodsr.errors import DataError
-from neurodsr.modalities.selection import Selection, select_rows
 
 Rule = Literal["auto", "throughout", "span"]
 Spans = tuple[Float[np.ndarray, "interval 2"], ...]
@@ -20,30 +18,6 @@ LONG = 0.1
 EXPECTED = 20.0
 """Spikes that were to be expected in it: a Poisson unit would stay silent once in 5e8 times."""
 SHOWN = 5
-
-
-def choose_units(
-    events: Events, selection: Selection, *, where: str
-) -> tuple[Events, tuple[str, ...]]:
-    """The units that meet the conditions, and a note on those left out.
-
-    Raises
-    ------
-    DataError
-        A column is not in the table, or no unit is left.
-    """
-    n = len(events.channels)
-    keep = select_rows(events.columns, selection, n_rows=n, where=where)
-    if keep.all():
-        return events, ()
-    if not keep.any():
-        raise DataError(
-            f"none of {n} units meets {', '.join(f'{k}: {v}' for k, v in selection.items())}",
-            where=where,
-            fix="`neurodsr inspect` lists the values of the columns; loosen the conditions",
-        )
-    note = f"{n - int(keep.sum())} of {n} units were left out by {', '.join(selection)}"
-    return select_channels(events, keep), (note,)
 
 
 def select_channels(events: Events, keep: Bool[np.ndarray, " channel"]) -> Events:
@@ -89,6 +63,38 @@ def watched_spans(
         f"{unknown}: {len(lost)} units count as observed only from their first to their last "
         f"spike: {', '.join(lost[:SHOWN])}{more}",
     )
+
+
+def while_watched(events: Events) -> tuple[Events, tuple[str, ...]]:
+    """The spikes inside of what their units' stretches say was watched, and a note on the others.
+
+    In a bin that was watched in part, a spike from outside of that part would be taken for a
+    higher rate. The ends of stretches belong to them: they often are the first and last spike.
+    """
+    assert events.observed is not None
+    inside = [
+        _inside(events.times[a:b], stretches)
+        for a, b, stretches in zip(
+            events.offsets[:-1], events.offsets[1:], events.observed, strict=True
+        )
+    ]
+    kept = np.concatenate([np.zeros(0, dtype=bool), *inside])
+    if kept.all():
+        return events, ()
+    offsets = np.cumsum([0, *(np.count_nonzero(k) for k in inside)])
+    durations = None if events.durations is None else events.durations[kept]
+    note = f"{np.count_nonzero(~kept)} spikes lie outside of their units' obs_intervals: left out"
+    return events._replace(times=events.times[kept], offsets=offsets, durations=durations), (note,)
+
+
+def _inside(
+    times: Float[np.ndarray, " event"], stretches: Float[np.ndarray, "interval 2"]
+) -> Bool[np.ndarray, " event"]:
+    stretches = stretches[stretches[:, 0] < stretches[:, 1]]
+    starts, stops = stretches[np.argsort(stretches[:, 0], kind="stable")].T
+    reach = np.maximum.accumulate(stops)
+    latest = np.searchsorted(starts, times, side="right") - 1
+    return (latest >= 0) & (times <= np.append(reach, -np.inf)[latest])
 
 
 def _span(own: np.ndarray, grid: TimeGrid, rule: Rule) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import pytest
 from neurodsr.data.time import TimeGrid
 from neurodsr.errors import DataError
 from neurodsr.modalities.spikes import Spikes
-from neurodsr.modalities.watched import choose_units, select_channels, watched_spans
+from neurodsr.modalities.watched import select_channels, watched_spans
 from neurodsr.sources.open import open_source
 
 GRID = TimeGrid(0.0, 0.1, 1000)  # 100 s
@@ -133,40 +133,59 @@ def sorted_units(events):
     )
 
 
-def test_units_that_meet_the_conditions_keep_all_that_is_theirs(sorted_units):
-    chosen, (note,) = choose_units(sorted_units, {"quality": "good"}, where="units")
+def test_chosen_units_keep_all_that_is_theirs(sorted_units):
+    chosen = select_channels(sorted_units, np.array([True, False, True]))
     assert chosen.channels.ids == ("n0", "n2")
     assert chosen.times.tolist() == [0.1, 0.2, 0.4, 0.5, 0.6]
     assert chosen.offsets.tolist() == [0, 2, 5]
     assert chosen.durations.tolist() == [0, 1, 3, 4, 5]
     assert [o.tolist() for o in chosen.observed] == [[[0, 1]], [[2, 3]]]
     assert chosen.columns["quality"].tolist() == ["good", "good"]
-    assert note == "1 of 3 units were left out by quality"
-
-
-@pytest.mark.parametrize("selection", [{}, {"quality": ("good", "mua")}])
-def test_nothing_is_noted_where_all_units_are_used(sorted_units, selection):
-    chosen, notes = choose_units(sorted_units, selection, where="units")
-    assert chosen is sorted_units
-    assert notes == ()
-
-
-def test_conditions_that_no_unit_meets_are_refused(sorted_units):
-    with pytest.raises(
-        DataError,
-        match=r"none of 3 units meets quality: noise, .*\n  fix: `neurodsr inspect` lists",
-    ):
-        choose_units(sorted_units, {"quality": "noise", "snr": 3.0}, where="units")
-
-
-def test_an_unknown_column_is_refused_with_the_known_ones(sorted_units):
-    with pytest.raises(
-        DataError, match=r"no column 'qualty'.*'quality'\?\n  fix: choose one of: quality, snr"
-    ):
-        choose_units(sorted_units, {"qualty": "good"}, where="units")
 
 
 def test_events_without_durations_and_observation_stay_without(events):
     chosen = select_channels(events([0.1], [0.2]), np.array([False, True]))
     assert (chosen.observed, chosen.durations) == (None, None)
     assert chosen.times.tolist() == [0.2]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "ids", "note"),
+    [
+        ({"where": {"quality": "good"}}, ("n0", "n2"), "1 of 3 units were left out by quality"),
+        ({"channels": ["n2", "n0"]}, ("n0", "n2"), "1 of 3 units were left out by name"),
+        ({"where": {"quality": "good"}, "channels": ["n0", "n1"]}, ("n0",),
+         "2 of 3 units were left out by quality"),
+    ],
+)  # fmt: skip
+def test_units_are_chosen_by_conditions_and_by_name(source, sorted_units, chosen, ids, note):
+    spikes = Spikes.from_plain({"path": "path", **chosen})
+    stream = spikes.load(source(sorted_units), TimeGrid(0.0, 0.1, 30))
+    assert stream.channels.ids == ids
+    assert note in stream.notes
+
+
+@pytest.mark.parametrize(
+    "chosen", [{}, {"where": {"quality": ("good", "mua")}}, {"channels": ["n0", "n1", "n2"]}]
+)
+def test_nothing_is_noted_where_all_units_are_used(source, sorted_units, chosen):
+    spikes = Spikes.from_plain({"path": "path", **chosen})
+    stream = spikes.load(source(sorted_units), TimeGrid(0.0, 0.1, 30))
+    assert stream.n_channels == 3
+    assert not [note for note in stream.notes if "left out by" in note]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [
+        ({"where": {"quality": "noise", "snr": 3.0}},
+         r"none of 3 units is left\n  fix: loosen `where` and `channels`"),
+        ({"where": {"qualty": "good"}},
+         r"no column 'qualty'.*'quality'\?\n  fix: choose one of: quality, snr"),
+        ({"channels": ["m0"]}, r"no channel 'm0'.*\n  fix: correct `channels`"),
+    ],
+)  # fmt: skip
+def test_a_choice_of_no_unit_is_refused(source, sorted_units, chosen, told):
+    spikes = Spikes.from_plain({"path": "path", **chosen})
+    with pytest.raises(DataError, match=told):
+        spikes.load(source(sorted_units), TimeGrid(0.0, 0.1, 30))
