@@ -3,11 +3,12 @@ r"""Labels with log-linear odds: $p(x_t = k) \propto \exp(w_k^\top z_t + b_k)$."
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution
 
 from neurodsr.modalities.decoders import Decoder
+from neurodsr.modalities.observed import Observed
 
 
 class CategoricalDecoder(Decoder):
@@ -24,10 +25,9 @@ class CategoricalDecoder(Decoder):
         return Categorical(logits=logits, validate_args=False)
 
     @torch.no_grad()
-    def initialize(
-        self, x: Float[Tensor, "time channel"], mask: Bool[Tensor, "time channel"]
-    ) -> None:
+    def initialize(self, seen: Observed) -> None:
         """Offsets become the log of the level frequencies, with half a count added to each."""
+        x, mask = seen.values, seen.mask
         codes = torch.arange(self.n_levels, dtype=x.dtype, device=x.device)
         number = ((x.unsqueeze(-1) == codes) & mask.unsqueeze(-1)).sum(0) + 0.5
         self.logits.bias.copy_((number / number.sum(-1, keepdim=True)).log().flatten())

@@ -3,11 +3,12 @@ r"""Continuous signals, linear mean: $x_{tc} \sim \mathcal N(w_c^\top z_t + b_c,
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution, Normal
 
-from neurodsr.modalities.decoders import Decoder, masked_mean, masked_sd
+from neurodsr.modalities.decoders import MIN_LOG_NOISE, Decoder, masked_mean, masked_sd
+from neurodsr.modalities.observed import Observed
 
 
 class GaussianDecoder(Decoder):
@@ -26,16 +27,14 @@ class GaussianDecoder(Decoder):
     def forward(self, z: Float[Tensor, "*batch time latent"]) -> Distribution:
         """Independent Gaussians of every channel in every bin."""
         mean = self.center + self.scale * self.mean(z)
-        noise = self.scale * self.log_noise.clamp_min(-7).exp()
+        noise = self.scale * self.log_noise.clamp_min(MIN_LOG_NOISE).exp()
         return Normal(mean, noise.expand_as(mean), validate_args=False)
 
     @torch.no_grad()
-    def initialize(
-        self, x: Float[Tensor, "time channel"], mask: Bool[Tensor, "time channel"]
-    ) -> None:
+    def initialize(self, seen: Observed) -> None:
         """Center and scale become the mean and standard deviation of the observed data."""
-        self.center.copy_(masked_mean(x, mask))
-        self.scale.copy_(masked_sd(x, mask))
+        self.center.copy_(masked_mean(seen.values, seen.mask))
+        self.scale.copy_(masked_sd(seen.values, seen.mask))
         self.mean.bias.zero_()
         self.log_noise.zero_()
 

@@ -6,7 +6,8 @@ import pytest
 from neurodsr.data.streams import Intervals
 from neurodsr.data.time import TimeGrid
 from neurodsr.errors import DataError
-from neurodsr.modalities.behavior import MAX_LEVELS, Behavior
+from neurodsr.modalities.behavior import Behavior
+from neurodsr.modalities.levels import MAX_LEVELS
 from neurodsr.modalities.spikes import Spikes
 
 GRID = TimeGrid(0.0, 0.1, 5)
@@ -38,7 +39,7 @@ def test_spikes_are_counted_bin_by_bin(source, events):
 
 
 def test_a_bin_in_which_a_unit_was_not_watched_is_masked_and_zero(source, events):
-    watched = [[[0.0, 0.35]], [[0.0, 0.5]]]
+    watched = [[[0.0, 0.3]], [[0.0, 0.5]]]
     stream = spikes().load(source(events([0.05, 0.45], [0.1], observed=watched)), GRID)
     assert stream.mask[:, 0].tolist() == [True, True, True, False, False]
     assert stream.mask[:, 1].all()
@@ -46,10 +47,11 @@ def test_a_bin_in_which_a_unit_was_not_watched_is_masked_and_zero(source, events
 
 
 def test_it_is_noted_when_the_file_does_not_say_when_units_were_watched(source, events):
-    silent = spikes().load(source(events([0.05])), GRID)
-    told = spikes().load(source(events([0.05], observed=[[[0.0, 0.5]]])), GRID)
+    train = [0.02 * k for k in range(21)]
+    silent = spikes().load(source(events(train)), GRID)
+    told = spikes().load(source(events(train, observed=[[[0.0, 0.5]]])), GRID)
     assert any("no obs_intervals" in note for note in silent.notes)
-    assert told.notes == ()
+    assert not any("obs_intervals" in note for note in told.notes)
 
 
 def test_spikes_elsewhere_are_no_spikes(source, events):
@@ -140,3 +142,11 @@ def test_trials_at_another_time_are_refused(source):
     table = trials([7.0, 8.0], [7.5, 8.5], choice=["left", "right"])
     with pytest.raises(DataError, match=r"check grid\.start"):
         labels(path).load(source(table, path), GRID)
+
+
+def test_a_column_of_trials_is_no_signal(source):
+    trials = Intervals(np.array([0.0]), np.array([1.0]), {"choice": np.array(["left"])})
+    held = source(trials, "intervals/trials/choice")
+    with pytest.raises(DataError, match="one value a row, and is no signal") as caught:
+        Behavior(path="intervals/trials/choice").load(held, TimeGrid(0.0, 0.1, 10))
+    assert "observation: categorical or ordinal" in caught.value.fix
