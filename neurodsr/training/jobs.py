@@ -135,6 +135,7 @@ def _run_encoder(
         model, workspace.train, workspace.validation, config, name=job.name, seed=seed
     )
     history = run_task(task, _checkpoints(workspace, job), watch)
+    model.calibrate(workspace.train.pooled())
     facts = {"seed": seed, "held_out": held_out_loss(model, workspace.validation)}
     return facts | history, dict(model.state_dict())
 

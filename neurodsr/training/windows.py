@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from neurodsr.data.recording import Recording
 from neurodsr.errors import DataError
-from neurodsr.models.observation import Observed, as_observed
+from neurodsr.modalities.observed import Observed, joined
+from neurodsr.models.observation import as_observed
 from neurodsr.seeds import generator
 
 Stretches = tuple[tuple[int, int], ...]
@@ -31,13 +32,7 @@ class Tensors:
 
     def pooled(self) -> dict[str, Observed]:
         """All stretches one after the other, for means and scales."""
-        return {
-            name: Observed(
-                torch.cat([s[name].values for s in self.stretches]),
-                torch.cat([s[name].mask for s in self.stretches]),
-            )
-            for name in self.stretches[0]
-        }
+        return {name: joined([s[name] for s in self.stretches]) for name in self.stretches[0]}
 
 
 def to_tensors(recording: Recording, stretches: Stretches) -> Tensors:

@@ -16,7 +16,7 @@ from neurodsr.data.channels import Channels
 from neurodsr.data.recording import Recording
 from neurodsr.data.split import split_recording
 from neurodsr.errors import ConfigError, OutputError
-from neurodsr.models.observation import Observed
+from neurodsr.modalities.observed import Observed
 from neurodsr.run_config import RunConfig
 from neurodsr.storage.documents import read_json, write_json
 from neurodsr.storage.manifest import file_sha256
@@ -59,12 +59,12 @@ class Workspace:
 
     def _stretch(self, prefix: str) -> dict[str, Observed]:
         return {
-            name: Observed(
-                torch.from_numpy(self._arrays[f"{prefix}/{i}/values"]),
-                torch.from_numpy(self._arrays[f"{prefix}/{i}/mask"]),
-            )
+            name: Observed(*(self._tensor(f"{prefix}/{i}/{part}") for part in Observed._fields))
             for i, name in enumerate(sorted(self.config.streams))
         }
+
+    def _tensor(self, key: str) -> torch.Tensor | None:
+        return torch.from_numpy(self._arrays[key]) if key in self._arrays else None
 
 
 def create_workspace(path: Path, recording: Recording, config: RunConfig) -> Workspace:
@@ -142,8 +142,9 @@ def _data_arrays(recording: Recording, config: RunConfig) -> Iterator[tuple[str,
     for part, stretches in (("train", split.train), ("validation", split.validation)):
         for s, streams in enumerate(to_tensors(recording, stretches).stretches):
             for i, name in enumerate(sorted(config.streams)):
-                yield f"{part}/{s}/{i}/values", streams[name].values.numpy()
-                yield f"{part}/{s}/{i}/mask", streams[name].mask.numpy()
+                for kind, tensor in streams[name]._asdict().items():
+                    if tensor is not None:
+                        yield f"{part}/{s}/{i}/{kind}", tensor.numpy()
 
 
 def _same_arrays(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
