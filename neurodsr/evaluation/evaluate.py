@@ -11,6 +11,7 @@ from torch import Tensor
 
 from neurodsr.data.recording import Recording
 from neurodsr.errors import DataError
+from neurodsr.evaluation.cross_modal import cross_modal_scores
 from neurodsr.evaluation.figure_data import figure_arrays
 from neurodsr.evaluation.forecast import Forecast, forecast_gain
 from neurodsr.evaluation.observed_space import observed_measures
@@ -62,7 +63,7 @@ def evaluate(
     tell()
     exponents = _exponents(parts, orbits)
     tell()
-    fits = fit_streams(parts)
+    fits, matrix = fit_streams(parts), cross_modal_scores(parts)
     tell()
     forecast, notes = _forecast(parts)
     floors = _latent_floors(parts)
@@ -83,6 +84,7 @@ def evaluate(
         exponents=tuple(exponents.mean(0).tolist()) if len(exponents) else (),
         exponents_sd=tuple(exponents.std(0, correction=0).tolist()) if len(exponents) else (),
         streams=tuple(fits),
+        cross_modal=tuple(matrix),
         verdict=verdict,
         notes=(*notes, *remarks),
     )

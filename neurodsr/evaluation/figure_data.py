@@ -10,7 +10,7 @@ from torch import Tensor
 from neurodsr.data.recording import Recording
 from neurodsr.evaluation.forecast import Forecast
 from neurodsr.evaluation.parts import Parts
-from neurodsr.evaluation.stream_fit import predict_hidden
+from neurodsr.evaluation.predictions import predict_hidden
 from neurodsr.evaluation.truth import Alignment
 from neurodsr.measures.lyapunov import lyapunov_history
 from neurodsr.measures.spectrum import frequencies, power_spectrum
@@ -78,8 +78,7 @@ def _excerpt(parts: Parts, recording: Recording) -> dict[str, np.ndarray]:
     n = min(N_EXCERPT, last - first)
     arrays = {"raster/time": recording.grid.centers[first : first + n]}
     for name, seen in parts.test[i].items():
-        decoder = parts.model.decoder(name)
-        predicted = decoder.predict(decoder(predict_hidden(parts, parts.test[i], name)))
+        predicted = predict_hidden(parts, parts.test[i], name).values
         arrays[f"raster/{name}/values"] = seen.values[:n].numpy()
         arrays[f"raster/{name}/mask"] = seen.mask[:n].numpy()
         arrays[f"raster/{name}/predicted"] = predicted[:n].numpy()

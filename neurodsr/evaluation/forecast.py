@@ -16,6 +16,8 @@ from neurodsr.measures.bootstrap import bootstrap_interval
 from neurodsr.seeds import generator
 
 MIN_BLOCKS, MAX_BLOCKS = 10, 20
+CHUNK = 512
+"""Forecasts that are decoded together."""
 
 
 class Forecast(NamedTuple):
@@ -48,14 +50,15 @@ def forecast_gain(parts: Parts, *, n_ahead: int = 50, judged_at: int = 5) -> For
     """
     context, seed = parts.model.context, parts.surrogate.config.seed
     g = generator(seed, "forecast control")
-    span = 2 * context + n_ahead
+    span = context + max(context, parts.model.lag - context - 1) + n_ahead
     usable = [
         (z, streams)
         for z, streams in zip(parts.encoded_test, parts.test, strict=True)
         if len(z) > span
     ]
     runs = [_stretch_gains(parts, z, streams, n_ahead, g) for z, streams in usable]
-    blocks = [b for gains, _ in runs for b in _blocks(gains[:, judged_at - 1], context + n_ahead)]
+    depends_on = 2 * context + parts.model.lag + judged_at  # bins that one forecast rests on
+    blocks = [b for gains, _ in runs for b in _blocks(gains[:, judged_at - 1], depends_on)]
     if len(blocks) < MIN_BLOCKS:
         raise DataError(
             f"the test stretches give {len(blocks)} independent blocks of forecasts, "
@@ -80,17 +83,23 @@ def _stretch_gains(
 
     Starts stay `context` bins away from the edges, where the encoder has lost half its view.
     """
-    context = parts.model.context
-    n_starts = len(z) - 2 * context - n_ahead
-    ahead = scan(parts.pwl, z[context : context + n_starts], n_steps=context + n_ahead)
+    context, lag = parts.model.context, parts.model.lag
+    # Starts from which on a slow sensor's past lies in the stretch.
+    first = max(context, lag - context - 1)
+    n_starts = len(z) - first - context - n_ahead
+    starts = first + torch.arange(n_starts)
+    ahead = scan(parts.pwl, z[starts], n_steps=context + n_ahead)
+    # What a slow sensor shows of the forecast bins also depends on the states before the start.
+    before = z[(starts[:, None] + torch.arange(1 - lag, 1)).clamp_min(0)]
+    paths = torch.cat([before, ahead], dim=1)
     others = torch.randperm(n_starts, generator=g)
-    gains, shuffled = torch.zeros(n_starts, n_ahead), torch.zeros(n_starts, n_ahead)
-    for h in range(n_ahead):
-        first = 2 * context + h + 1
-        now, forecast = slice(first, first + n_starts), ahead[:, context + h]
-        gains[:, h] = _gain(parts, forecast, streams, now)
-        shuffled[:, h] = _gain(parts, forecast[others], streams, now)
-    return gains, shuffled
+    bins = context + starts[:, None] + 1 + torch.arange(n_ahead)
+    gains = [_gains(parts, paths[i], streams, bins[i]) for i in torch.arange(n_starts).split(CHUNK)]
+    shuffled = [
+        _gains(parts, paths[others[i]], streams, bins[i])
+        for i in torch.arange(n_starts).split(CHUNK)
+    ]
+    return torch.cat(gains), torch.cat(shuffled)
 
 
 def _blocks(gains: Float[Tensor, " start"], shortest: int) -> list[np.ndarray]:
@@ -98,10 +107,20 @@ def _blocks(gains: Float[Tensor, " start"], shortest: int) -> list[np.ndarray]:
     return np.array_split(gains.double().numpy(), n)
 
 
-def _gain(parts: Parts, z: Tensor, streams: Streams, now: slice) -> Float[Tensor, " start"]:
-    total = torch.zeros(len(z))
-    for name, seen in streams.items():
-        x, mask = seen.values[now], seen.mask[now]
-        gain = parts.model.decoder(name)(z).log_prob(x) - parts.null[name].log_prob(x)
-        total += (gain * mask).sum(-1)
+def _gains(
+    parts: Parts, paths: Float[Tensor, "start path latent"], streams: Streams, bins: Tensor
+) -> Float[Tensor, "start horizon"]:
+    """Gains over all streams in the last bins of some latent paths."""
+    total = torch.zeros(bins.shape)
+    for name, stream in streams.items():
+        seen = stream.each(lambda part: part[bins])
+        whole = stream.each(lambda part: part[_leading(bins, paths.shape[1])])
+        likelihood = parts.expected(name, paths, whole).log_prob(whole.values)
+        gain = likelihood[:, -bins.shape[1] :] - parts.constant(name, seen).log_prob(seen.values)
+        total += (gain * seen.mask).sum(-1)
     return total
+
+
+def _leading(bins: Tensor, n_path: int) -> Tensor:
+    """The forecast bins and those that the path passes before them."""
+    return (bins[:, -1:] + torch.arange(1 - n_path, 1)).clamp_min(0)

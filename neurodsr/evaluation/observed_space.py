@@ -11,8 +11,8 @@ from neurodsr.evaluation.parts import Parts, pooled
 from neurodsr.evaluation.results import Measure
 from neurodsr.measures.spectrum import power_spectrum_distance
 from neurodsr.measures.state_space import default_bins, state_space_divergence
-from neurodsr.models.free_run import simulate_streams
-from neurodsr.models.observation import Observed
+from neurodsr.modalities.observed import Observed
+from neurodsr.models.free_run import simulate_stream
 
 MAX_CHANNELS = 5
 
@@ -28,7 +28,7 @@ def observed_measures(
     """
     measures, notes = [], []
     for name in parts.surrogate.config.streams:
-        if parts.surrogate.channels[name].levels or parts.surrogate.units[name] == "count":
+        if not parts.model.modalities[name].natural_score.continuous:
             continue
         test, train = pooled(parts.test, name), pooled(parts.train, name)
         reason = _not_comparable(train, test)
@@ -52,12 +52,8 @@ def _not_comparable(train: Observed, test: Observed) -> str:
 
 
 def _simulated(parts: Parts, orbits: Tensor, name: str, seed: int) -> np.ndarray:
-    masks = {n: pooled(parts.train, n).mask for n in parts.surrogate.config.streams}
-    paths = [
-        simulate_streams(parts.model, z, masks, seed=seed + 31 * i)[name].values
-        for i, z in enumerate(orbits)
-    ]
-    return np.stack([p.numpy() for p in paths])
+    """What the stream's instrument would record along each orbit, without gaps."""
+    return simulate_stream(parts.model.decoder(name), orbits, seed=seed).numpy()
 
 
 def _compare(

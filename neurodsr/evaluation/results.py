@@ -9,7 +9,15 @@ from pydantic import Field
 from neurodsr.config import Config
 from neurodsr.models.member import MemberSummary
 
-__all__ = ["Check", "Evaluation", "Measure", "MemberSummary", "StreamFit", "Verdict"]
+__all__ = [
+    "Check",
+    "CrossModalScore",
+    "Evaluation",
+    "Measure",
+    "MemberSummary",
+    "StreamFit",
+    "Verdict",
+]
 
 
 class Measure(Config):
@@ -48,6 +56,17 @@ class StreamFit(Config):
     )
 
 
+class CrossModalScore(Config):
+    """How well one stream is predicted from others: an entry of the matrix given -> predicted."""
+
+    given: tuple[str, ...] = Field(description="Streams that the latent path was estimated from.")
+    predicted: str = Field(description="Stream that was predicted; its own bins were hidden.")
+    score: str = Field(description="Measure natural to the predicted stream, e.g. r2.")
+    better: Literal["higher", "lower"] = Field(description="Direction of improvement.")
+    value: float | None = Field(description="The score on the test stretch; null if undefined.")
+    constant: float | None = Field(description="That of the best constant prediction.")
+
+
 class Check(Config):
     """One condition of the verdict."""
 
@@ -74,5 +93,8 @@ class Evaluation(Config):
     exponents: tuple[float, ...] = Field(description="Lyapunov spectrum, 1/s, descending.")
     exponents_sd: tuple[float, ...] = Field(description="Spread over starts, 1/s.")
     streams: tuple[StreamFit, ...] = Field(description="Held-out fit of each stream.")
+    cross_modal: tuple[CrossModalScore, ...] = Field(
+        (), description="Each stream predicted from each single one, and from all others."
+    )
     verdict: Verdict = Field(description="The verdict.")
     notes: tuple[str, ...] = Field((), description="What could not be computed, and why.")

@@ -9,8 +9,10 @@ from neurodsr.data.channels import Channels
 from neurodsr.data.recording import Recording
 from neurodsr.data.streams import Intervals, Stream
 from neurodsr.data.time import TimeGrid
+from neurodsr.evaluation.cross_modal import cross_modal_scores
 from neurodsr.evaluation.parts import take_apart
-from neurodsr.evaluation.stream_fit import fit_streams, predict_hidden
+from neurodsr.evaluation.predictions import predict_hidden
+from neurodsr.evaluation.stream_fit import fit_streams
 from neurodsr.models.hiding import N_FOLDS, hidden_bins
 from neurodsr.models.observation import ObservationModel
 from neurodsr.run_config import RunConfig
@@ -60,7 +62,7 @@ def expected_ahead(x, streams):
 
 def test_a_hidden_bin_is_predicted_from_what_its_pass_left_visible(ahead, turning):
     (streams,) = ahead.test
-    found = predict_hidden(ahead, streams, "signal").numpy()
+    found = predict_hidden(ahead, streams, "signal").values.numpy()
     np.testing.assert_allclose(found, expected_ahead(turning[TEST], streams), **ROUNDING)
 
 
@@ -158,6 +160,20 @@ def test_the_stream_that_carries_the_latent_is_lost_without_itself(fits, slow):
     nothing = explained(slow["a"][TEST], 0.0)
     for task in ("from the other streams", "hidden bins"):
         assert fits["a", task].scores["r2"] == pytest.approx(nothing, abs=1e-4)
+
+
+def test_the_matrix_says_what_each_stream_tells_of_each_other_one(one_way_parts, slow):
+    parts = one_way_parts(slow)
+    matrix = {(s.given, s.predicted): s for s in cross_modal_scores(parts)}
+    assert set(matrix) == {((g,), p) for g in "ab" for p in "ab"}
+    assert {(s.score, s.better) for s in matrix.values()} == {("r2", "higher")}
+    a, b = slow["a"][TEST], slow["b"][TEST]
+    # Only a carries the latent, and a bin of it says nothing of its neighbors.
+    assert matrix[("a",), "b"].value == pytest.approx(explained(b, 2 * a), rel=1e-4)
+    assert matrix[("b",), "a"].value == pytest.approx(explained(a, 0.0), abs=1e-4)
+    assert matrix[("a",), "a"].value == pytest.approx(explained(a, 0.0), abs=1e-4)
+    constant = explained(b, slow["b"][:1050].mean(0))
+    assert matrix[("a",), "b"].constant == pytest.approx(constant, abs=1e-4)
 
 
 def test_each_task_has_its_own_trivial_method(fits):
