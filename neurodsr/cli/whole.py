@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from neurodsr.cli.crossing_table import crossing_table
 from neurodsr.cli.options import (
     PATH,
     config_argument,
@@ -91,6 +92,8 @@ def print_result(result: RunResult) -> None:
         say("up to date: same file, configuration and versions; nothing was done again")
     print_table(measure_table(result.evaluation))
     print_table(fit_table(result.evaluation))
+    if len({s.stream for s in result.evaluation.streams}) > 1:
+        print_table(crossing_table(result.evaluation))
     print_table(verdict_table(result.evaluation))
     print_text(result.evaluation.verdict.sentence)
     print_text(f"report: {result.report_path}")

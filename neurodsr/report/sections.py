@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from neurodsr.report.crossing import crossing
 from neurodsr.report.excerpts import read_excerpts
 from neurodsr.report.figures.dynamics import forecast_picture, lyapunov_picture, spectra_picture
 from neurodsr.report.figures.orbits import attractor_picture
@@ -43,6 +44,7 @@ def sections() -> tuple[Section, ...]:
         Section("lyapunov", "Lyapunov exponents", _lyapunov),
         Section("measures", "Measures", _measures),
         Section("fit", "Fit of each stream", _fit),
+        Section("crossing", "From one stream to another", _crossing),
         Section("forecast", "Forecast", _forecast),
         Section("notes", "Notes", _notes),
         Section("provenance", "Provenance", _provenance),
@@ -141,6 +143,11 @@ def _fit(report: Report, arrays: Arrays) -> dict[str, Any]:
         "pictures": [fit_picture(e) for e in excerpts],
         "missing": "The run saved no prediction of hidden bins (raster/STREAM/predicted).",
     }
+
+
+def _crossing(report: Report, arrays: Arrays) -> dict[str, Any]:
+    several = len(report.recording.streams) > 1
+    return {"matrix": crossing(report.evaluation.cross_modal if several else ())}
 
 
 def _forecast(report: Report, arrays: Arrays) -> dict[str, Any]:

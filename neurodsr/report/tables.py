@@ -52,7 +52,7 @@ def what_good_looks_like(measure: Measure) -> str:
     aims = {
         "lower": (
             "Lower is better.",
-            " Two stretches of the data differ by {}; no model can be asked for less.",
+            " Two stretches of the data differ by {}.",
         ),
         "higher": ("Higher is better.", " At best about {}."),
         "equal": ("Neither low nor high is good:", " it should be close to {}."),

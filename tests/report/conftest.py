@@ -13,6 +13,7 @@ from neurodsr.data.streams import Intervals, Stream
 from neurodsr.data.time import TimeGrid
 from neurodsr.evaluation.results import (
     Check,
+    CrossModalScore,
     Evaluation,
     Measure,
     MemberSummary,
@@ -216,8 +217,29 @@ def sample_evaluation(*, reconstructed=True):
                 baselines={"r2: smoothing + ridge": 0.79},
             ),
         ),
+        cross_modal=sample_crossing(),
         verdict=sample_verdict(reconstructed),
         notes=("calibration of the choice stream: fewer than 20 events in the test stretch",),
+    )
+
+
+def sample_crossing():
+    found = {
+        ("ca1-probe", "position"): ("r2", 0.87, 0.0),
+        ("ca1-probe", "choice"): ("accuracy", 0.91, 0.6),
+        ("position", "ca1-probe"): ("bits_per_spike", 0.1, 0.0),
+        ("choice", "choice"): ("accuracy", None, 0.6),
+    }
+    return tuple(
+        CrossModalScore(
+            given=(given,),
+            predicted=predicted,
+            score=score,
+            better="higher",
+            value=value,
+            constant=constant,
+        )
+        for (given, predicted), (score, value, constant) in found.items()
     )
 
 

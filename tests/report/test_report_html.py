@@ -57,9 +57,17 @@ def test_no_section_of_the_full_report_fails_and_all_are_in_the_menu(full):
     assert FAILED not in full
     sections = [s["id"] for s in page.all("section")]
     assert sections[0] == "verdict"
-    assert len(sections) == 12
+    assert len(sections) == 13
     links = {a["href"] for a in page.all("a")}
     assert {f"#{s}" for s in sections} <= links
+
+
+def test_the_matrix_shows_what_each_stream_tells_of_each_other_one(full):
+    table = full.split('aria-label="What each stream tells of each other one"')[1]
+    table = table.split("</table>")[0]
+    assert "r2, higher is better" in table
+    assert "<strong>0.870</strong>" in table
+    assert "–" in table  # accuracy of the choice from itself was not defined
 
 
 def test_the_page_loads_nothing_from_anywhere(full):
