@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    WrapSerializer,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from neurodsr.config import Config
 from neurodsr.errors import ConfigError
 from neurodsr.modalities.base import Modality
 from neurodsr.modalities.clock import ClockConfig
-from neurodsr.modalities.registry import load_modality
+from neurodsr.modalities.registry import load_modality, spell_kind
 from neurodsr.modalities.selection import Selection
 
 
@@ -37,7 +44,12 @@ def _resolve(value: Any) -> Any:
     return modality.model_validate_json(json.dumps(plain))
 
 
-AnyModality = Annotated[SerializeAsAny[Modality], BeforeValidator(_resolve)]
+def _spell(modality: Modality, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    """Where two packages offer one kind, what is stored must say which, as the user did."""
+    return plain(modality) | {"kind": spell_kind(modality)}
+
+
+AnyModality = Annotated[SerializeAsAny[Modality], BeforeValidator(_resolve), WrapSerializer(_spell)]
 
 
 Rate = Annotated[float, Field(gt=0)]

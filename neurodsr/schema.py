@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
 from neurodsr.evaluation.results import Evaluation
-from neurodsr.modalities.registry import list_plugins, load_modality
+from neurodsr.modalities.health import PluginHealth, look_at_plugin
+from neurodsr.modalities.plugins import Plugin, list_plugins
+from neurodsr.modalities.registry import load_modality
 from neurodsr.report.model import Report
 from neurodsr.run_config import RunConfig
 
 BUILT_IN = "neurodsr"
+TIMEOUT = 20.0
+"""Longest that the schema of a plug-in is waited for, s."""
 
 
 def built_in_kinds() -> list[str]:
@@ -22,27 +26,59 @@ def built_in_kinds() -> list[str]:
     return [p.kind for p in list_plugins() if p.distribution == BUILT_IN]
 
 
-def installed_kinds() -> list[str]:
-    """The modality kinds of neurodsr and of every installed plug-in."""
-    return sorted({p.kind for p in list_plugins()})
+def plugin_schemas(
+    *, timeout: float = TIMEOUT
+) -> tuple[dict[str, dict[str, Any]], tuple[PluginHealth, ...]]:
+    """What the plug-ins of other packages accept; each is imported in a process of its own.
+
+    Parameters
+    ----------
+    timeout
+        Longest time that the import of one may take, s.
+
+    Returns
+    -------
+    The schema of each kind, named as a configuration must name it, and the plug-ins that are left
+    out because they cannot be imported.
+    """
+    plugins = list_plugins()
+    schemas, broken = {}, []
+    for plugin in plugins:
+        if plugin.distribution == BUILT_IN:
+            continue
+        health, schema = look_at_plugin(plugin, timeout=timeout)
+        if health.broken:
+            broken.append(health)
+        else:
+            name = _name_among(plugin, plugins)
+            schema["properties"]["kind"] |= {"const": name, "default": name}
+            schemas[name] = schema
+    return schemas, tuple(broken)
 
 
-def build_schemas(kinds: Iterable[str]) -> dict[str, dict[str, Any]]:
+def build_schemas(
+    kinds: Iterable[str], *, plugins: Mapping[str, dict[str, Any]] | None = None
+) -> dict[str, dict[str, Any]]:
     """Every schema by its file name; streams may be of the given kinds.
 
     Parameters
     ----------
     kinds
-        Modality kinds; each also gets a schema of its own, `modality/<kind>.json`.
+        Built-in modality kinds; each also gets a schema of its own, `modality/<kind>.json`.
+    plugins
+        Schemas of further kinds, from `plugin_schemas`.
     """
-    modalities = {kind: _modality_schema(kind) for kind in kinds}
+    built_in = {kind: load_modality(f"{BUILT_IN}:{kind}").model_json_schema() for kind in kinds}
+    modalities = {
+        kind: _with_kind_required(schema) for kind, schema in (built_in | (plugins or {})).items()
+    }
     schemas = {
         "run.json": _run_schema(modalities),
         "evaluation.json": _titled(Evaluation.model_json_schema()),
         "report.json": _titled(Report.model_json_schema()),
     }
     for kind, schema in modalities.items():
-        schemas[f"modality/{kind}.json"] = _titled(schema)
+        schemas[f"modality/{kind.replace(':', '/')}.json"] = _titled(schema)
     return schemas
 
 
@@ -51,22 +87,24 @@ def schema_text(schema: dict[str, Any]) -> str:
     return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def write_schemas(folder: Path, *, kinds: Iterable[str] | None = None) -> list[Path]:
+def write_schemas(
+    folder: Path, *, plugins: Mapping[str, dict[str, Any]] | None = None
+) -> list[Path]:
     """Write every schema below a folder.
 
     Parameters
     ----------
     folder
         Created if absent; files of the same names are replaced.
-    kinds
-        Modality kinds that streams may have; the built-in ones by default.
+    plugins
+        Schemas of kinds that streams may have beside the built-in ones, from `plugin_schemas`.
 
     Returns
     -------
     The files written, in order.
     """
     paths = []
-    for name, schema in build_schemas(built_in_kinds() if kinds is None else kinds).items():
+    for name, schema in build_schemas(built_in_kinds(), plugins=plugins).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(schema_text(schema), encoding="utf-8")
@@ -88,11 +126,14 @@ def _run_schema(modalities: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return _titled(schema)
 
 
-def _modality_schema(kind: str) -> dict[str, Any]:
-    schema = load_modality(kind).model_json_schema()
+def _with_kind_required(schema: dict[str, Any]) -> dict[str, Any]:
     # The kind has a default in Python, where the class says it; in a file only it tells them apart.
-    schema["required"] = sorted({"kind", *schema.get("required", [])})
-    return schema
+    return schema | {"required": sorted({"kind", *schema.get("required", [])})}
+
+
+def _name_among(plugin: Plugin, plugins: list[Plugin]) -> str:
+    tied = sum(other.kind == plugin.kind for other in plugins) > 1
+    return plugin.name if tied else plugin.kind
 
 
 def _titled(schema: dict[str, Any]) -> dict[str, Any]:

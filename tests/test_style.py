@@ -21,7 +21,8 @@ FORBIDDEN_CALLS = {"torch.load", "yaml.load", "yaml.unsafe_load", "eval", "exec"
 # Where everything is caught, and why: nothing of it may end a run without a word.
 CATCHES_EVERYTHING = {
     "neurodsr/modalities/registry.py": "a plug-in fails to import in its own way, and is named",
-    "neurodsr/ingest/session.py": "a plug-in fails in its own way, and is named",
+    "neurodsr/ingest/load_checked.py": "a plug-in fails in its own way, and is named",
+    "neurodsr/testing/conformance/run.py": "a check of somebody's modality fails in its own way",
     "neurodsr/report/render.py": "a broken figure must not cost the verdict",
     "neurodsr/cli/main.py": "the shell's last resort: a bug, kept in a log",
     "neurodsr/training/worker.py": "a bug in a training process, told to its parent",

@@ -103,11 +103,13 @@ def _declared_clock(rate: float | None, interval: float | None) -> ClockConfig |
 
 def _write_schema_copy(path: Path) -> None:
     """The schema that the configuration's first line names: editors check it without a network."""
-    from neurodsr.schema import build_schemas, installed_kinds, schema_text
+    from neurodsr.cli.installation import collect_plugin_schemas
+    from neurodsr.schema import build_schemas, built_in_kinds, schema_text
 
     if not path.exists():  # whatever stands there is not ours to replace
+        schemas = build_schemas(built_in_kinds(), plugins=collect_plugin_schemas())
         path.parent.mkdir(exist_ok=True)
-        save_text(path, schema_text(build_schemas(installed_kinds())["run.json"]), force=False)
+        save_text(path, schema_text(schemas["run.json"]), force=False)
 
 
 @click.command()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.table import Table
 
 from neurodsr.cli.tables import make_table
+from neurodsr.ingest.candidates import Candidate
 from neurodsr.ingest.inspect_files import SharedStream
 from neurodsr.ingest.inspect_streams import family
 from neurodsr.ingest.inspection import Anatomy, ColumnInspection, Inspection, StreamInspection
+from neurodsr.ingest.propose import choose
 from neurodsr.report.text import format_duration, format_number
 
 MIN_ALIKE = 4
@@ -20,7 +22,7 @@ FEW = 3
 LONG = 600
 
 STREAM_COLUMNS = (
-    "path", "type", "channels", "samples", "time", "rate", "unit", "gaps", "modality",
+    "path", "type", "channels", "samples", "time", "rate", "unit", "gaps", "modality", "proposed",
 )  # fmt: skip
 ANATOMY_COLUMNS = (
     "path", "regions (channels)", "positions", "unit", "space", "side, cell type", "from",
@@ -30,18 +32,19 @@ ANATOMY_COLUMNS = (
 def inspection_tables(inspection: Inspection) -> Iterator[Table]:
     """What a file holds: everything that could be a stream, its places, columns and problems."""
     groups = alike(inspection.streams)
-    rows = [(name, *_stream_row(stream)) for name, stream in groups]
+    used = {path: c for c in choose([inspection]) for path in c.paths}
+    rows = [(name, *_stream_row(stream, used.get(stream.path))) for name, stream in groups]
     yield make_table(_title(inspection), STREAM_COLUMNS, _capped(rows))
     places = [(n, *_anatomy_row(s.anatomy)) for n, s in groups if s.anatomy is not None]
     if places:
         yield make_table("Where the channels lie", ANATOMY_COLUMNS, _capped(places))
     columns = [
-        (c.path, _values(c), c.n_levels, c.n_missing or "", c.proposed)
+        (c.path, _values(c), c.n_levels, c.n_missing or "", _proposal(used.get(c.path)))
         for _, stream in groups
         for c in stream.columns
     ]
     if columns:
-        head = ("path", "values", "different", "missing", "modality")
+        head = ("path", "values", "different", "missing", "proposed")
         yield make_table("Columns, to select rows by or to use as labels", head, _capped(columns))
     if inspection.inputs:
         inputs = [(i.config.path, i.name, i.config.unit, i.reason) for i in inspection.inputs]
@@ -125,7 +128,7 @@ def _values(column: ColumnInspection) -> str:
     return ", ".join([*column.levels[:FEW], "..."])
 
 
-def _stream_row(stream: StreamInspection) -> tuple[object, ...]:
+def _stream_row(stream: StreamInspection, used: Candidate | None) -> tuple[object, ...]:
     return (
         f"{stream.kind}: {stream.neurodata_type}",
         stream.n_channels,
@@ -135,6 +138,7 @@ def _stream_row(stream: StreamInspection) -> tuple[object, ...]:
         stream.unit,
         _gaps(stream),
         _modality(stream),
+        _proposal(used) or _waiting(stream),
     )
 
 
@@ -165,22 +169,37 @@ def _gaps(stream: StreamInspection) -> str:
 
 
 def _modality(stream: StreamInspection) -> str:
-    """What would take it, and what stands in the way."""
-    name = stream.modality or stream.proposed
-    if not name:
+    """What fits it, and what stands in the way."""
+    if not stream.modality:
         return ""
     remarks = []
-    if stream.observation == "categorical":
-        remarks.append("labels")
-    if not stream.modality:
-        remarks.append("a plain signal")
+    if stream.by_name:
+        remarks.append("by name")
     if not stream.installed:
         remarks.append("not installed")
-    if stream.needs_clock and stream.clock is None:
-        remarks.append("once a rate is given")
-    elif not stream.usable:
+    if not stream.usable and not stream.needs_clock:
         remarks.append("cannot be read")
-    return f"{name} ({', '.join(remarks)})" if remarks else name
+    return f"{stream.modality} ({', '.join(remarks)})" if remarks else stream.modality
+
+
+def _proposal(used: Candidate | None) -> str:
+    """What `init` would write of a stream beside its path; empty if it would leave it out."""
+    if used is None:
+        return ""
+    settings = {k: v for k, v in used.config.items() if k not in ("kind", "path", "clock")}
+    return ", ".join([used.config["kind"], *(f"{k}: {_setting(v)}" for k, v in settings.items())])
+
+
+def _setting(value: object) -> str:
+    if isinstance(value, Mapping):
+        return " and ".join(f"{name} {wanted}" for name, wanted in value.items())
+    return str(len(value)) if isinstance(value, list) else str(value)
+
+
+def _waiting(stream: StreamInspection) -> str:
+    """What `init` would write once it is told when the samples were taken."""
+    waits = stream.proposed and stream.needs_clock and stream.clock is None
+    return f"{stream.proposed}, once a rate is given" if waits else ""
 
 
 def _anatomy_row(anatomy: Anatomy) -> tuple[object, ...]:

@@ -1,35 +1,41 @@
-"""`neurodsr schema`, `doctor` and `plugins`: what is installed here, and what it accepts."""
+"""`neurodsr schema` and `doctor`: what a configuration may say, and what it would run on."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from neurodsr.cli.output import print_json, print_text, say
-from neurodsr.cli.tables import installation_table, modality_table, plugin_table, print_table
-from neurodsr.modalities.registry import list_plugins, load_modality
+from neurodsr.cli.tables import installation_table, print_table
 
 
 @click.command()
 @click.option("--write", "folder", type=click.Path(path_type=Path), help="Write all schemas here.")
-@click.option("--plugins", is_flag=True, help="Also the kinds that installed plug-ins bring.")
-def schema(folder: Path | None, plugins: bool) -> None:
+@click.option("--installed", is_flag=True, help="Also the kinds that other packages bring.")
+def schema(folder: Path | None, installed: bool) -> None:
     """Print the schema of a configuration, or write all schemas."""
-    from neurodsr.schema import (
-        build_schemas,
-        built_in_kinds,
-        installed_kinds,
-        schema_text,
-        write_schemas,
-    )
+    from neurodsr.schema import build_schemas, built_in_kinds, schema_text, write_schemas
 
-    kinds = installed_kinds() if plugins else built_in_kinds()
+    plugins = collect_plugin_schemas() if installed else None
     if folder is None:
-        print_text(schema_text(build_schemas(kinds)["run.json"]))
+        print_text(schema_text(build_schemas(built_in_kinds(), plugins=plugins)["run.json"]))
     else:
-        for path in write_schemas(folder, kinds=kinds):
+        for path in write_schemas(folder, plugins=plugins):
             print_text(str(path))
+
+
+def collect_plugin_schemas() -> dict[str, dict[str, Any]]:
+    """Schemas of all plug-ins that can be imported; the others are named on stderr."""
+    from neurodsr.schema import plugin_schemas
+
+    schemas, broken = plugin_schemas()
+    for plugin in broken:
+        say(f"left out: kind {plugin.kind} of {plugin.distribution}: {plugin.problem}")
+    if broken:
+        say("`neurodsr plugins doctor` says more; a run that names such a kind will fail")
+    return schemas
 
 
 @click.command()
@@ -44,35 +50,3 @@ def doctor(as_json: bool) -> None:
     else:
         print_table(installation_table(installation))
         say("\n".join(installation.problems) or "no problems found")
-
-
-@click.group()
-def plugins() -> None:
-    """Which modalities are installed, and what their fields mean."""
-
-
-@plugins.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def list_command(as_json: bool) -> None:
-    """List the installed modalities; imports none of them."""
-    found = list_plugins()
-    if as_json:
-        rows = [
-            {"kind": p.kind, "distribution": p.distribution, "version": p.version} for p in found
-        ]
-        print_json("plugins-list", {"plugins": rows})
-    else:
-        print_table(plugin_table(found))
-
-
-@plugins.command("show")
-@click.argument("kind")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def show_command(kind: str, as_json: bool) -> None:
-    """Show what a modality is and every field it takes."""
-    modality = load_modality(kind)
-    if as_json:
-        print_json("plugins-show", {"modality": modality.model_json_schema()})
-    else:
-        print_text((modality.__doc__ or "").strip())
-        print_table(modality_table(modality))

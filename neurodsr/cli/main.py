@@ -30,7 +30,7 @@ COMMANDS = {
     "validate": "neurodsr.cli.files:validate",
     "schema": "neurodsr.cli.installation:schema",
     "doctor": "neurodsr.cli.installation:doctor",
-    "plugins": "neurodsr.cli.installation:plugins",
+    "plugins": "neurodsr.cli.plugins:plugins",
 }
 
 

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
     from neurodsr.evaluation.results import Evaluation, Measure
     from neurodsr.modalities.base import Modality
-    from neurodsr.modalities.registry import Plugin
+    from neurodsr.modalities.health import PluginHealth
+    from neurodsr.modalities.plugins import Plugin
     from neurodsr.pipeline.doctor import Installation
     from neurodsr.pipeline.validate import Validation
+    from neurodsr.testing.checks import CheckResult
 
 # A pipe has no width; a table squeezed to 80 columns would break the paths a script looks for.
 PIPE_WIDTH = 1000
@@ -139,6 +141,26 @@ def plugin_table(plugins: Iterable[Plugin]) -> Table:
     return make_table("Modalities", ("kind", "package", "version"), rows)
 
 
+def health_table(plugins: Iterable[PluginHealth]) -> Table:
+    """How the import of each plug-in went."""
+    rows = [
+        (p.kind, p.distribution, p.version, p.api_version, f"{p.seconds:.2f}", p.state, p.problem)
+        for p in plugins
+    ]
+    columns = ("kind", "package", "version", "API", "seconds", "state", "problem")
+    return make_table("Plug-ins", columns, rows)
+
+
+def check_table(kind: str, results: Iterable[CheckResult]) -> Table:
+    """What the conformance kit found of a modality."""
+    rows = [(r.name, _outcome(r), r.message) for r in results]
+    return make_table(f"Checks of {kind}", ("check", "result", "message"), rows, limit=1000)
+
+
+def _outcome(result: CheckResult) -> str:
+    return "FAILED" if result.failed else "passed" if result.passed else "skipped"
+
+
 def modality_table(modality: type[Modality]) -> Table:
     """Every field of a modality, with its default and what it means."""
     rows = [
@@ -149,7 +171,7 @@ def modality_table(modality: type[Modality]) -> Table:
         )
         for name, field in modality.model_fields.items()
     ]
-    return make_table("Fields", ("key", "default", "meaning"), rows)
+    return make_table("Fields", ("key", "default", "meaning"), rows, limit=1000)
 
 
 def _default(field: FieldInfo) -> str:
@@ -164,7 +186,7 @@ def installation_table(installation: Installation) -> Table:
         ("threads of torch", installation.threads),
         ("device", installation.device),
         *installation.versions.items(),
-        *((f"plug-in {p.kind}", p.problem or "imports") for p in installation.plugins),
+        *((f"plug-in {p.kind}", p.problem or p.state) for p in installation.plugins),
     ]
     return make_table("Installation", ("what", "found"), rows)
 

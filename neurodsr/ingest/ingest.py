@@ -20,6 +20,7 @@ from neurodsr.ingest.join import (
     unique_names,
     window,
 )
+from neurodsr.ingest.load_checked import load_checked
 from neurodsr.ingest.session import OpenFiles, Session, load_session
 from neurodsr.ingest.settle import Progress, Settler
 from neurodsr.run_config import RunConfig
@@ -60,7 +61,7 @@ def ingest(
     IntegrityError
         A file is unsafe to read.
     PluginError
-        A plug-in's modality failed to load its stream.
+        A modality failed to load its stream, or gave what is not one.
     """
     paths = session_files(config.file, root=root)
     _refuse_truth_of_several(config, len(paths))
@@ -84,7 +85,7 @@ def load_stream(
     """
     path = session_files(config.file, root=root)[session]
     files = OpenFiles(config, Path(root), session, path)
-    return config.streams[name].load(files.stream(name), grid)
+    return load_checked(config.streams[name], files.stream(name), grid)
 
 
 def _assemble(

@@ -10,17 +10,17 @@ from pathlib import Path
 from neurodsr.data.streams import Intervals, Stream
 from neurodsr.data.time import TimeGrid
 from neurodsr.data.truth import Truth
-from neurodsr.errors import NeurodsrError, PluginError
+from neurodsr.errors import NeurodsrError
 from neurodsr.ingest.clocks import Affine, Reclocked, declared_affine
 from neurodsr.ingest.files import stream_file
 from neurodsr.ingest.inputs import load_inputs
 from neurodsr.ingest.invalid import mask_bins, touched_bins
+from neurodsr.ingest.load_checked import load_checked
 from neurodsr.ingest.segments import choose_segments
 from neurodsr.ingest.settle import Settler
 from neurodsr.ingest.spans import Span, choose_grid, holds, overlap_notes, stream_span
 from neurodsr.ingest.sync import ClockFit, fit_clock
 from neurodsr.ingest.truth import load_truth
-from neurodsr.modalities.base import Modality
 from neurodsr.modalities.clock import ClockConfig
 from neurodsr.run_config import RunConfig
 from neurodsr.sources.base import DeclaredClock, Source
@@ -130,7 +130,7 @@ def load_session(files: OpenFiles, *, settle: Settler) -> Session:
     for name in config.streams:
         if name in spans:
             with naming(name):
-                loaded = _load(config.streams[name], files.stream(name), grid, name=name)
+                loaded = load_checked(config.streams[name], files.stream(name), grid)
                 loaded = settle.settle(name, files.index, grid, loaded)
             streams[name] = mask_bins(loaded, bad)
             notes += [f"{name}: {note}" for note in loaded.notes]
@@ -178,22 +178,6 @@ def naming(stream: str) -> Iterator[None]:
 
 def _several(config: RunConfig) -> bool:
     return not isinstance(config.file, str) or any(c in config.file for c in "*?[")
-
-
-def _load(modality: Modality, source: Source, grid: TimeGrid, *, name: str) -> Stream:
-    """Load a stream; a plug-in that fails in its own way is named."""
-    if type(modality).__module__.startswith("neurodsr."):
-        return modality.load(source, grid)
-    try:
-        return modality.load(source, grid)
-    except NeurodsrError:
-        raise
-    except Exception as error:
-        raise PluginError(
-            f"loading stream {name!r} failed: {type(error).__name__}: {error}",
-            where=f"modality {modality.kind!r} ({type(modality).__module__})",
-            fix="report it to the plug-in's authors, or leave the stream out",
-        ) from error
 
 
 def _inputs(files: OpenFiles, grid: TimeGrid) -> tuple[Stream | None, tuple[str, ...]]:

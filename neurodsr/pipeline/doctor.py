@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
-import sys
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Any
 
-from neurodsr.modalities.registry import Plugin, list_plugins
+from neurodsr.modalities.health import TIMEOUT, PluginHealth, check_plugin, run_alone
+from neurodsr.modalities.plugins import list_plugins
 
-# A plug-in that imports torch needs some 10 s on a busy machine; one that hangs needs for ever.
-TIMEOUT = 60.0
-
-_IMPORT = "import sys; from neurodsr.modalities.registry import load_modality as f; f(sys.argv[1])"
 _DEVICE = (
     "import torch; n = torch.cuda.device_count(); "
     "print(torch.cuda.get_device_name(0) if n else 'cpu', '|', torch.get_num_threads())"
 )
-
-
-@dataclass(frozen=True)
-class PluginHealth:
-    """Whether one installed modality can be imported; `problem` is "" if it can."""
-
-    kind: str
-    distribution: str
-    version: str
-    problem: str
 
 
 @dataclass(frozen=True)
@@ -59,7 +44,7 @@ def check_installation(*, timeout: float = TIMEOUT) -> Installation:
     """
     versions, problems = _versions()
     device, threads, trouble = _device(timeout)
-    plugins = tuple(_plugin_health(plugin, timeout) for plugin in list_plugins())
+    plugins = tuple(check_plugin(plugin, timeout=timeout) for plugin in list_plugins())
     problems += [trouble] if trouble else []
     problems += [f"plug-in {p.kind} ({p.distribution}): {p.problem}" for p in plugins if p.problem]
     return Installation(
@@ -89,35 +74,12 @@ def _versions() -> tuple[dict[str, str], list[str]]:
 
 
 def _device(timeout: float) -> tuple[str, str, str]:
-    output, problem = _try_python(timeout, "-c", _DEVICE)
-    if problem:
-        return "unknown", "unknown", f"torch: {problem}"
-    device, _, threads = output.partition("|")
+    """Device and threads of torch, and what is wrong with it ("" if nothing)."""
+    ran = run_alone("-c", _DEVICE, timeout=timeout)
+    if ran.code is None:
+        return "unknown", "unknown", f"torch: does not import within {timeout:g} s"
+    if ran.code or not ran.out:
+        last = (ran.err.strip() or f"exit {ran.code}").splitlines()[-1]
+        return "unknown", "unknown", f"torch: {last}"
+    device, _, threads = ran.out.strip().splitlines()[-1].partition("|")
     return device.strip(), threads.strip(), ""
-
-
-def _plugin_health(plugin: Plugin, timeout: float) -> PluginHealth:
-    name = f"{plugin.distribution}:{plugin.kind}"
-    _, problem = _try_python(timeout, "-c", _IMPORT, name)
-    return PluginHealth(plugin.kind, plugin.distribution, plugin.version, problem)
-
-
-def _try_python(timeout: float, *args: str) -> tuple[str, str]:
-    """Standard output of a Python of its own, and what went wrong with it ("" if nothing)."""
-    try:
-        done = subprocess.run(
-            [sys.executable, *args],
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return "", f"did not import within {timeout:.0f} s"
-    if done.returncode < 0:
-        return "", f"killed by signal {-done.returncode} while importing"
-    if done.returncode:
-        last = (done.stderr.strip() or "no message").splitlines()[-1]
-        return "", f"exit {done.returncode}: {last}"
-    return done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "", ""

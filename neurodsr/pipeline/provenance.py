@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from neurodsr.data.recording import Recording
-from neurodsr.modalities.registry import find_plugin
+from neurodsr.modalities.registry import plugin_of
 from neurodsr.run_config import RunConfig
 
 PACKAGES = ("neurodsr", "torch", "numpy", "scipy", "h5py", "zarr", "nibabel", "pydantic")
@@ -17,7 +17,7 @@ def versions(config: RunConfig) -> dict[str, str]:
     """Version of Python, of the packages that matter, and of every plug-in that a run uses."""
     found = {"python": platform.python_version()} | {p: version(p) for p in PACKAGES}
     for modality in config.streams.values():
-        plugin = find_plugin(modality.kind)
+        plugin = plugin_of(modality)
         found[plugin.distribution] = plugin.version
     return found
 

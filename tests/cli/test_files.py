@@ -30,7 +30,7 @@ def test_inspect_lists_every_stream_and_what_would_take_it(run, session_file):
     assert streams.endswith("spikes")
     assert "VISp (" in places
     (choice,) = [line for line in done.out.splitlines() if "BehavioralTimeSeries/choice" in line]
-    assert choice.endswith("behavior (labels)")
+    assert choice.endswith("behavior, observation: categorical")
 
 
 def test_inspect_json_is_one_object_with_its_form_named(run, session_file):

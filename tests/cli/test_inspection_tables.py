@@ -1,6 +1,7 @@
 """How inspect's tables read: what is alike shares a line, and no table is without an end."""
 
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -44,16 +45,37 @@ def test_a_stream_is_one_line_with_its_time_rate_unit_and_gaps():
 @pytest.mark.parametrize(
     ("fields", "shown"),
     [
-        ({"observation": "categorical"}, "behavior (labels)"),
-        ({"modality": "calcium", "installed": False}, "calcium (not installed)"),
-        ({"start": None, "stop": None, "needs_clock": True}, "behavior (once a rate is given)"),
-        ({"problems": ("error: broken",)}, "behavior (cannot be read)"),
-        ({"modality": ""}, "behavior (a plain signal)"),
-        ({"modality": "", "proposed": ""}, " m"),
+        ({}, ["behavior", "behavior"]),
+        ({"observation": "student"}, ["behavior", "behavior, observation: student"]),
+        ({"modality": "lfp", "installed": False}, ["lfp (not installed)", "behavior"]),
+        ({"modality": "calcium", "proposed": "calcium", "description": "indicator GCaMP6f"},
+         ["calcium", "calcium, indicator: GCaMP6f"]),
+        ({"modality": "fmri", "by_name": True, "proposed": "fmri", "stop": 1000.0,
+          "ids": ("V1", "WM")},
+         ["fmri (by name)", "fmri, channels: 1, nuisance: 1"]),
+        ({"start": None, "stop": None, "needs_clock": True},
+         ["behavior", "behavior, once a rate is given"]),
+        ({"problems": ("error: broken",)}, ["behavior (cannot be read)"]),
+        ({"modality": ""}, ["behavior"]),
+        ({"modality": "", "proposed": ""}, []),
     ],
-)
-def test_the_last_column_says_what_would_take_it_and_what_stands_in_the_way(fields, shown):
-    assert line_of(text_of(stream("x", **fields)), "x ").endswith(shown)
+)  # fmt: skip
+def test_the_last_columns_say_what_fits_and_what_init_would_write(fields, shown):
+    cells = re.split(r"\s{2,}", line_of(text_of(stream("x", **fields)), "x "))
+    assert cells[cells.index("m") + 1 :] == shown
+
+
+def test_a_stream_that_init_would_leave_out_is_proposed_nothing():
+    traces = {"modality": "calcium", "proposed": "calcium"}
+    text = text_of(stream("ophys/F", **traces), stream("ophys/Fneu", **traces))
+    assert line_of(text, "ophys/F ").endswith("m             calcium    calcium")
+    assert line_of(text, "ophys/Fneu ").endswith("m             calcium")
+
+
+def test_only_the_channels_that_are_cells_are_told_in_a_word():
+    column = ColumnInspection(path="ophys/F/Accepted", levels=("0", "1"), n_levels=2)
+    cells = stream("ophys/F", modality="calcium", proposed="calcium", columns=(column,))
+    assert "calcium, where: Accepted 1" in line_of(text_of(cells), "ophys/F ")
 
 
 def test_an_irregular_signal_tells_its_mean_rate():
@@ -100,8 +122,10 @@ def test_a_long_table_ends_with_how_many_more_there_are():
 def test_columns_show_their_levels_and_what_is_missing():
     column = ColumnInspection(path="trials/choice", levels=("l", "r"), n_levels=2, n_missing=7,
                               proposed="behavior")  # fmt: skip
-    line = line_of(text_of(stream("trials", columns=(column,))), "trials/choice")
-    assert line.split() == ["trials/choice", "l,", "r", "2", "7", "behavior"]
+    line = line_of(text_of(stream("trials", kind="intervals", columns=(column,))), "trials/choice")
+    assert line.split() == [
+        "trials/choice", "l,", "r", "2", "7", "behavior,", "observation:", "categorical"
+    ]  # fmt: skip
 
 
 def test_a_column_of_many_values_shows_where_they_lie():

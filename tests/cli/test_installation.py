@@ -1,11 +1,19 @@
-"""`schema`, `plugins` and `doctor`."""
+"""`schema` and `doctor`."""
 
 import json
 
 import pytest
 
-from neurodsr.pipeline import doctor as doctor_module
-from neurodsr.pipeline.doctor import check_installation
+from neurodsr.ingest.init_text import SCHEMA
+from neurodsr.modalities.run_alone import Ran
+from neurodsr.pipeline import doctor
+
+PUPIL = """\
+from typing import Literal
+from neurodsr.modalities.behavior import Behavior
+class Pupil(Behavior):
+    kind: Literal["pupil"] = "pupil"
+"""
 
 
 def test_schema_prints_the_run_schema(run):
@@ -22,80 +30,84 @@ def test_schema_write_names_every_file_it_wrote(run, tmp_path):
     assert str(tmp_path / "modality" / "spikes.json") in written
 
 
-def test_plugins_list_shows_kinds_and_packages(run):
-    done = run("plugins", "list", "--json")
-    result = json.loads(done.out)
-    assert result["schema"] == "neurodsr/plugins-list-result/1"
-    kinds = {p["kind"]: p["distribution"] for p in result["plugins"]}
-    assert kinds["spikes"] == kinds["behavior"] == "neurodsr"
-    assert "spikes" in run("plugins", "list").out
+def kinds_of(text):
+    streams = json.loads(text)["properties"]["streams"]
+    return {kind["$ref"].rpartition("-")[2] for kind in streams["additionalProperties"]["oneOf"]}
 
 
-def test_plugins_show_explains_every_field(run):
-    done = run("plugins", "show", "behavior")
+def test_schema_alone_is_that_of_the_built_in_kinds(run, install):
+    install("labs", PUPIL, kind="pupil", what="Pupil")
+    assert "pupil" not in kinds_of(run("schema").out)
+
+
+def test_schema_installed_knows_what_a_package_brings(run, install):
+    install("labs", PUPIL, kind="pupil", what="Pupil")
+    done = run("schema", "--installed")
+    assert (done.code, done.err) == (0, "")
+    assert {"pupil", "spikes", "behavior"} <= kinds_of(done.out)
+    assert "resample" in json.loads(done.out)["$defs"]["stream-pupil"]["properties"]
+
+
+def test_a_broken_kind_is_left_out_of_schema_installed_and_named(run, install):
+    install("labs", PUPIL, kind="pupil", what="Pupil")
+    install("broken", "import os; os._exit(0)")
+    done = run("schema", "--installed")
     assert done.code == 0
-    assert "Longest gap between samples" in done.out
-    assert "required" in done.out
+    assert "pupil" in kinds_of(done.out)
+    assert "widefield" not in kinds_of(done.out)
+    assert "left out: kind widefield of broken: ends the process on import" in done.err
+    assert "`neurodsr plugins doctor` says more" in done.err
 
 
-def test_plugins_show_of_an_unknown_kind_exits_2_and_names_the_known(run):
-    done = run("plugins", "show", "spkes")
-    assert done.code == 2
-    assert "did you mean 'spikes'?" in done.err
-    assert "fix: known kinds: behavior, " in done.err
+def test_kinds_that_two_packages_offer_are_named_as_a_configuration_must(run, install, tmp_path):
+    for package in ("labs", "rivals"):
+        install(package, PUPIL, kind="pupil", what="Pupil")
+    assert run("schema", "--installed", "--write", tmp_path / "schemas").code == 0
+    for package in ("labs", "rivals"):
+        written = tmp_path / "schemas" / "modality" / package / "pupil.json"
+        kind = json.loads(written.read_text())["properties"]["kind"]
+        assert kind["const"] == kind["default"] == f"{package}:pupil"
+
+
+def test_a_package_that_offers_a_built_in_kind_too_does_not_change_the_schema(run, install):
+    before = run("schema").out
+    install("labs", "raise RuntimeError", kind="spikes")
+    assert run("schema").out == before
+
+
+def test_init_writes_its_copy_of_the_schema_without_a_broken_kind(
+    run, install, session_file, tmp_path
+):
+    install("labs", PUPIL, kind="pupil", what="Pupil")
+    install("broken", "raise RuntimeError('no license')")
+    done = run("init", session_file, "-o", tmp_path / "run.yaml")
+    assert done.code == 0, done.err
+    assert "left out: kind widefield of broken: RuntimeError: no license" in done.err
+    kinds = kinds_of((tmp_path / SCHEMA).read_text())
+    assert "pupil" in kinds
+    assert "widefield" not in kinds
 
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Answers instead of a Python of its own, which would import torch for seconds."""
-
-    def answer(answers):
-        monkeypatch.setattr(doctor_module, "_try_python", lambda timeout, *args: answers(args))
-
-    return answer
+    """An answer instead of a Python of its own, which would import torch for seconds."""
+    monkeypatch.setattr(doctor, "run_alone", lambda *_, timeout: Ran(0, "cpu | 2", "", 0.1))
 
 
 def test_doctor_reports_versions_threads_device_and_plugins(run, quick):
-    quick(lambda args: ("cpu | 2", ""))
     done = run("doctor", "--json")
     result = json.loads(done.out)
     assert done.code == 0
     assert result["schema"] == "neurodsr/doctor-result/1"
-    assert result["device"] == "cpu"
-    assert result["threads"] == "2"
-    assert result["problems"] == []
+    assert (result["device"], result["threads"], result["problems"]) == ("cpu", "2", [])
     assert {"neurodsr", "torch", "ruamel.yaml"} <= set(result["versions"])
+    assert {p["kind"]: p["state"] for p in result["plugins"]}["spikes"] == "ok"
     assert "no problems found" in run("doctor").err
 
 
-def test_doctor_tells_a_broken_plugin_by_name_and_still_exits_0(run, quick):
-    broken = ("", "exit 1: ImportError: no such thing")
-    quick(lambda args: broken if args[-1] == "neurodsr:spikes" else ("cpu | 2", ""))
+def test_doctor_tells_a_broken_plugin_by_name_and_still_exits_0(run, quick, install):
+    install("broken", "import no_such_thing")
     done = run("doctor")
     assert done.code == 0
-    assert "plug-in spikes (neurodsr): exit 1: ImportError: no such thing" in done.err
-
-
-@pytest.mark.parametrize(
-    ("code", "problem"),
-    [
-        ("print('x')", ""),
-        ("raise SystemExit(3)", "exit 3: no message"),
-        ("raise ImportError('gone')", "exit 1: ImportError: gone"),
-        ("import os; os.kill(os.getpid(), 11)", "killed by signal 11 while importing"),
-        ("import threading; threading.Event().wait()", "did not import within 2 s"),
-    ],
-    ids=["fine", "exits", "raises", "crashes", "hangs"],
-)
-def test_whatever_a_plugin_does_at_import_becomes_a_sentence(code, problem):
-    assert doctor_module._try_python(2.0, "-c", code)[1] == problem
-
-
-def test_a_dependency_that_is_missing_is_named_with_the_command_to_install_it(quick, monkeypatch):
-    quick(lambda args: ("cpu | 2", ""))
-    monkeypatch.setattr(
-        doctor_module, "requires", lambda name: ["nothing-like-it>=3", 'x; extra == "dev"']
-    )
-    assert check_installation().problems == (
-        "nothing-like-it is not installed: pip install 'nothing-like-it>=3'",
-    )
+    assert "plug-in widefield (broken): ModuleNotFoundError: No module named" in done.err
+    assert "plug-in widefield" in done.out

@@ -157,7 +157,7 @@ def test_fault_15_a_silent_unit_is_dropped_and_named_and_a_silent_session_refuse
     draft.units(np.delete(TRAIN, 5), [], TRAIN[::2])  # a spike in every bin would be constant
     recording = ingested(draft.path, units=SPIKES)
     assert recording.streams["units"].channels.ids == ("0", "2")
-    assert "units: 1 channels were dropped, silent: 1" in recording.notes
+    assert "units: 1 channel was dropped, silent: 1" in recording.notes
 
 
 def test_fault_15_units_of_which_none_has_a_spike_are_refused(draft):
