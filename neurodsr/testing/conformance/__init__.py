@@ -1,0 +1,1 @@
+"""What a modality promises, one theme a file: loading, likelihood, learning, configuration, ..."""
