@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from neurodsr.ingest.fitting import is_too_short
 from neurodsr.ingest.inspection import ColumnInspection, Inspection, StreamInspection
+from neurodsr.ingest.names import is_label
+from neurodsr.ingest.settings import observation_settings, remark_on, settings_of
+from neurodsr.sources.nwb_pose import POSE
 
 MIN_SHARED = 0.5
 WIDE_BAND = 2500.0
 MAX_STREAMS = 24
-POSE = "PoseEstimationSeries"
 
 LACKS = {
     "calcium": "no indicator kinetics",
@@ -21,22 +26,26 @@ LACKS = {
 """What a plain signal leaves out that the modality which fits would have."""
 
 # Within one optical recording the same ROIs come several times: the first that is there is taken.
-TRACES = (r"dfoverf|df_?f\b", r"^(?!.*(neuropil|fneu|deconv|spike|spks|background)).*", r".*")
-ACCEPTED = frozenset({"accepted", "iscell", "is_cell"})
-TRUTHS = {"1": 1, "True": True}
+TRACES = (
+    r"dfoverf|df_?f\b",
+    r"^(?!.*(neuropil|fneu|deconv|spike|spks|background)).*",
+    r"deconv|spike|spks",
+    r".*",
+)
 
 
 class Candidate(NamedTuple):
-    """A stream that would fit, with its span in s, and a remark on the choice.
+    """A stream that would fit, with its span in s, and the reasons of its configuration.
 
-    `members` are the paths of what it puts together, where it is more than one object.
+    `reasons` has a sentence for some fields of `config`. `members` are the paths of what it puts
+    together, where it is more than one object.
     """
 
     path: str
     config: dict[str, Any]
     start: float
     stop: float
-    remark: str = ""
+    reasons: Mapping[str, str] = MappingProxyType({})
     members: tuple[str, ...] = ()
 
     @property
@@ -53,14 +62,12 @@ def candidates(inspection: Inspection) -> list[Candidate]:
     2500 Hz (raw voltage; our own choice) are taken only where nothing else is there.
     """
     usable = [s for s in inspection.streams if s.usable]
-    taken = [s for s in one_trace_per_roi(usable) if s.proposed]
+    # Where --path names some, the others have no proposal, and compete for nothing.
+    taken = one_trace_per_roi([s for s in usable if s.proposed])
     narrow = [s for s in taken if not (s.modality == "lfp" and s.rate > WIDE_BAND)]
     columns = [
-        Candidate(c.path, {"kind": c.proposed, "path": c.path, "observation": "categorical"},
-                  float(s.start), float(s.stop))
-        for s in usable if s.kind == "intervals"
-        for c in s.columns if c.proposed
-    ]  # fmt: skip
+        _column(s, c) for s in usable if s.kind == "intervals" for c in s.columns if c.proposed
+    ]
     streams = _put_together(narrow or ([] if columns else taken))
     found = sorted([*streams, *columns], key=lambda c: c.config["kind"] != "spikes")
     return found[:MAX_STREAMS]
@@ -123,39 +130,44 @@ def _put_together(streams: list[StreamInspection]) -> list[Candidate]:
 def _pose(parts: list[StreamInspection]) -> Candidate:
     container = parts[0].path.rpartition("/")[0]
     first = _candidate(parts[0])
+    remark = f"all {len(parts)} body parts of the pose"
+    together = "; ".join(filter(None, [first.reasons.get("kind"), remark]))
     return first._replace(
         path=container,
         config=first.config | {"path": container},
-        remark="; ".join(filter(None, [first.remark, f"all {len(parts)} body parts of the pose"])),
+        reasons={**first.reasons, "kind": together},
         members=tuple(p.path for p in parts),
     )
 
 
 def _candidate(stream: StreamInspection) -> Candidate:
     config: dict[str, Any] = {"kind": stream.proposed, "path": stream.path}
-    remarks = []
-    if stream.observation == "categorical":
-        config["observation"] = "categorical"
-    if stream.proposed != stream.modality:
-        lacks = LACKS.get(stream.modality, "the file does not say what it is")
-        remarks.append(f"a plain Gaussian signal; {lacks}")
-    if stream.clock is not None:
-        config["clock"] = stream.clock.model_dump(mode="json", exclude_defaults=True)
-    if stream.modality == "calcium" and (column := _accepted(stream.columns)) is not None:
-        config["where"] = {column.path.rsplit("/", 1)[-1]: _truth(column)}
-    return Candidate(
-        stream.path, config, float(stream.start), float(stream.stop), "; ".join(remarks)
-    )
+    reasons = {"kind": "; ".join(filter(None, [_plainness(stream), remark_on(stream)]))}
+    for setting in settings_of(stream):
+        config[setting.field], reasons[setting.field] = setting.value, setting.reason
+    return Candidate(stream.path, config, float(stream.start), float(stream.stop), reasons)
 
 
-def _accepted(columns: tuple[ColumnInspection, ...]) -> ColumnInspection | None:
-    """The column that says which ROIs are cells, where some of them are and some are not."""
-    for column in columns:
-        name = column.path.rsplit("/", 1)[-1].lower()
-        if name in ACCEPTED and column.n_levels == 2 and set(column.levels) & TRUTHS.keys():
-            return column
-    return None
+def _column(table: StreamInspection, column: ColumnInspection) -> Candidate:
+    config: dict[str, Any] = {"kind": column.proposed, "path": column.path}
+    by_levels = column.levels and not is_label(column.path)
+    reasons = {"kind": "its levels name what an animal does" if by_levels else ""}
+    observation = column.observation or "categorical"
+    for setting in observation_settings(column.proposed, observation):
+        config[setting.field], reasons[setting.field] = setting.value, setting.reason
+    return Candidate(column.path, config, float(table.start), float(table.stop), reasons)
 
 
-def _truth(column: ColumnInspection) -> int | bool:
-    return next(TRUTHS[level] for level in column.levels if level in TRUTHS)
+def _plainness(stream: StreamInspection) -> str:
+    """Why it is a plain signal, and what that leaves out; empty where its own modality takes it."""
+    if stream.proposed == stream.modality:
+        return ""
+    if stream.kind == "events":
+        return "the file does not say what happens"
+    if is_too_short(stream):
+        return (
+            f"a plain signal: {stream.duration:.3g} s are too short for the hemodynamic response "
+            f"of kind: {stream.modality}"
+        )
+    plain = "a plain signal" if stream.observation == "angle" else "a plain Gaussian signal"
+    return f"{plain}; {LACKS.get(stream.modality, 'the file does not say what it is')}"

@@ -71,12 +71,8 @@ def _extremes(stream: Stream) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _kept(stream: Stream, keep: np.ndarray) -> Stream:
     """The stream with some of its channels; a lazy one stays lazy."""
     index = np.flatnonzero(keep)
-    return Stream(
-        take_channels(stream.values, index),
-        take_channels(stream.mask, index),
-        stream.channels.select(keep),
-        stream.unit,
-        stream.notes,
+    return stream.transform(
+        lambda array: take_channels(array, index), channels=stream.channels.select(keep)
     )
 
 
@@ -88,7 +84,11 @@ def _blocks(stream: Stream) -> Iterator[slice]:
 
 
 def observed_segments(grid: TimeGrid, streams: Iterable[Stream]) -> Intervals:
-    """The stretches in which at least one stream is observed; one empty bin does not split them.
+    """The stretches in which at least one stream is observed; one lost sample does not split them.
+
+    A stream that is slower than the grid is observed between its samples too: up to twice its
+    median distance from one observed bin to the next, so that bins of a quarter TR leave as many
+    segments of BOLD as bins of a TR. A single empty bin never splits.
 
     Raises
     ------
@@ -97,9 +97,9 @@ def observed_segments(grid: TimeGrid, streams: Iterable[Stream]) -> Intervals:
     """
     seen = np.zeros(grid.n_bins, dtype=bool)
     for stream in streams:
-        for rows in _blocks(stream):
-            seen[rows] |= np.asarray(stream.mask[rows]).any(axis=1)
-    bins = np.flatnonzero(_bridge(seen))
+        own = _seen(stream)
+        seen |= _bridge(own, 2 * _rhythm(own))
+    bins = np.flatnonzero(_bridge(seen, 2))
     if not len(bins):
         raise DataError(
             f"no stream is observed between {grid.start:g} and {grid.stop:g} s",
@@ -111,13 +111,35 @@ def observed_segments(grid: TimeGrid, streams: Iterable[Stream]) -> Intervals:
     return Intervals(grid.edges[first], grid.edges[last + 1], {})
 
 
-def _bridge(seen: Bool[np.ndarray, " n_bins"]) -> Bool[np.ndarray, " n_bins"]:
-    """Also True in single empty bins between two observed ones."""
-    single = np.zeros_like(seen)
-    single[1:-1] = ~seen[1:-1] & seen[:-2] & seen[2:]
-    return seen | single
+def _seen(stream: Stream) -> Bool[np.ndarray, " n_bins"]:
+    """Where at least one channel is observed."""
+    seen = np.zeros(stream.n_bins, dtype=bool)
+    for rows in _blocks(stream):
+        seen[rows] = np.asarray(stream.mask[rows]).any(axis=1)
+    return seen
+
+
+def _rhythm(seen: Bool[np.ndarray, " n_bins"]) -> int:
+    """Bins from one sample of a stream to the next; 1 if they come irregularly, as trials do."""
+    steps = np.diff(np.flatnonzero(seen))
+    if len(steps) < 2:
+        return 1
+    # A period that is no multiple of a bin gives distances of two lengths, one bin apart.
+    low, middle, high = np.quantile(steps, [0.25, 0.5, 0.75], method="nearest")
+    return int(middle) if high - low <= 1 else 1
+
+
+def _bridge(seen: Bool[np.ndarray, " n_bins"], longest: int) -> Bool[np.ndarray, " n_bins"]:
+    """Also True between two observed bins that are at most `longest` apart."""
+    bins = np.flatnonzero(seen)
+    steps = np.diff(bins)
+    bridged = seen.copy()
+    if len(bins):
+        bridged[bins[0] : bins[-1]] |= np.repeat(steps <= longest, steps)
+    return bridged
 
 
 def _note(stream: Stream, which: np.ndarray, why: str) -> str:
     ids = [stream.channels.ids[c] for c in np.flatnonzero(which)]
-    return f"{len(ids)} channels were dropped, {why}: {', '.join(ids)}"
+    who = "1 channel was" if len(ids) == 1 else f"{len(ids)} channels were"
+    return f"{who} dropped, {why}: {', '.join(ids)}"

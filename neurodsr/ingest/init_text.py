@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from neurodsr.ingest.inspection import ColumnInspection, Inspection, StreamInspection
-from neurodsr.ingest.propose import choose
+from neurodsr.ingest.propose import BOLD_BIN_WIDTH, choose
 
 SCHEMA = ".neurodsr/run.json"
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
@@ -122,14 +122,11 @@ def _plain(text: str) -> str:
 
 
 def _comments(proposed: Mapping[str, Any], inspections: Sequence[Inspection]) -> dict[KeyPath, str]:
-    streams = [s for i in inspections for s in i.streams]
-    rates = [s.median_rate for s in streams if s.proposed == "spikes" and s.usable]
-    why = f"the median neuron fires at {max(rates):.3g} Hz" if rates else "at least a sample a bin"
     short = "bins; the recording is short"
     several = "; one file a session" if len(inspections) > 1 else ""
     comments: dict[KeyPath, str] = {
         ("file",): f"relative to this file{several}",
-        ("grid", "bin_width"): f"s; {why}",
+        ("grid", "bin_width"): f"s; {_why_width(inspections)}",
         ("grid", "start"): "s; behavior stands still outside: was the tracker off?",
         ("grid", "stop"): "s",
         ("streams",): "names are yours to choose",
@@ -147,6 +144,18 @@ def _comments(proposed: Mapping[str, Any], inspections: Sequence[Inspection]) ->
     return comments | _stream_comments(proposed, inspections)
 
 
+def _why_width(inspections: Sequence[Inspection]) -> str:
+    """What decided the width of a bin; see `propose_bin_width`."""
+    used = {path for c in choose(inspections) for path in c.paths}
+    streams = [s for i in inspections for s in i.streams if s.path in used and s.usable]
+    kinds = {s.proposed for s in streams}
+    rates = [s.median_rate for s in streams if s.proposed == "spikes" and s.kind == "events"]
+    why = f"the median neuron fires at {max(rates):.3g} Hz" if rates else "at least a sample a bin"
+    if kinds == {"lfp"}:
+        why = "power changes more slowly than its signal"
+    return f"{why}; at least {BOLD_BIN_WIDTH:g} s beside BOLD" if kinds > {"fmri"} else why
+
+
 def _stream_comments(
     proposed: Mapping[str, Any], inspections: Sequence[Inspection]
 ) -> dict[KeyPath, str]:
@@ -160,13 +169,16 @@ def _stream_comments(
         if listed in by_path:
             comments[(*at, "path")] = describe(by_path[listed]) + _held_by(listed, inspections)
         elif path in columns:
-            comments[(*at, "path")] = f"levels: {', '.join(columns[path].levels)}"
+            comments[(*at, "path")] = _column(columns[path])
         if path in chosen:
-            comments[(*at, "kind")] = chosen[path].remark
-        comments[(*at, "observation")] = "labels; gaussian for a continuous signal"
-        comments[(*at, "clock")] = "as declared: the file does not say it"
-        comments[(*at, "where")] = "only channels of these values"
+            comments |= {(*at, field): reason for field, reason in chosen[path].reasons.items()}
     return comments
+
+
+def _column(column: ColumnInspection) -> str:
+    if not column.levels:
+        return f"{_count(column.n_levels, 'time')} in the rows"
+    return f"levels: {', '.join(column.levels)}"
 
 
 def _first(found: Iterator[Any]) -> dict[str, Any]:

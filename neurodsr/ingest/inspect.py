@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from neurodsr.ingest.inspect_streams import FALLBACK, MAX_MISSING, SIMULATION, StreamLook
+from neurodsr.ingest.fitting import SIMULATION
+from neurodsr.ingest.inspect_streams import MAX_MISSING, StreamLook
 from neurodsr.ingest.inspection import InputInspection, Inspection, StreamInspection
+from neurodsr.ingest.values import FALLBACK
 from neurodsr.modalities.clock import ClockConfig
 from neurodsr.modalities.registry import list_plugins
 from neurodsr.run_config import TruthConfig
@@ -84,7 +86,7 @@ def _only(stream: StreamInspection, wanted: set[str]) -> StreamInspection:
     )
     proposed = ""
     if stream.path in wanted:
-        proposed = stream.proposed or (FALLBACK if stream.kind == "series" else "")
+        proposed = stream.proposed or (FALLBACK if stream.kind != "intervals" else "")
     return stream.model_copy(update={"proposed": proposed, "columns": columns})
 
 

@@ -9,24 +9,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from neurodsr.data.channels import Channels
 from neurodsr.data.lazy import RegularTimes
 from neurodsr.data.streams import Events, Series
 from neurodsr.errors import DataError
-from neurodsr.ingest.inspect_columns import (
-    MAX_LEVELS,
-    MIN_LEVELS,
-    channel_columns,
-    is_label,
-    table_columns,
-)
-from neurodsr.ingest.inspection import Anatomy, Observation, StreamInspection
+from neurodsr.ingest.fitting import SIMULATION, fit_modality, propose_modality
+from neurodsr.ingest.inspect_columns import channel_columns, table_columns
+from neurodsr.ingest.inspection import Anatomy, StreamInspection
+from neurodsr.ingest.names import named_kind
 from neurodsr.ingest.stillness import describe_stillness, moving_span
+from neurodsr.ingest.values import observation_of
 from neurodsr.modalities.base import Modality
 from neurodsr.modalities.clock import ClockConfig
 from neurodsr.sources.base import DeclaredClock, Source, StreamEntry
 
-SIMULATION = "processing/simulation"
-FALLBACK = "behavior"
+SIGNALS = frozenset({"gaussian", "student", "angle"})
 MAX_OPENED = 2**25
 """Values up to which a series is opened, which may read it once to count what is missing."""
 MAX_VALUES = 2**23
@@ -60,7 +57,7 @@ class StreamLook:
 
     def at(self, entry: StreamEntry) -> StreamInspection:
         """An entry of the listing, and what opening it says."""
-        found = _listed(entry, self.kinds)
+        found = _listed(entry, self.kinds, self.source.path)
         self.opened[family(entry.path)] += 1
         if self._takes_long(entry) or entry.path.startswith(f"{SIMULATION}/"):
             return found
@@ -69,7 +66,7 @@ class StreamLook:
         if not found.usable:
             return found
         try:
-            return _OPENED[entry.kind](self.source, found)
+            return _OPENED[entry.kind](self.source, found, entry)
         except DataError as error:
             return _refused(found, error)
 
@@ -107,9 +104,11 @@ class StreamLook:
             rate=_rate(series) if clock is None else 1 / (clock.sample_interval or math.inf),
             unit=series.unit,
             regions=tuple(sorted(set(series.channels.regions) - {""})),
+            modality=named_kind(path, file=self.source.path),
             needs_clock=clock is not None,
             clock=clock,
         )
+        found = found.model_copy(update={"proposed": propose_modality(found, self.kinds)})
         return _series_facts(found, series)
 
     def _without_clock(self, found: StreamInspection) -> StreamInspection:
@@ -129,14 +128,17 @@ class StreamLook:
         asked = found.model_copy(
             update={
                 "needs_clock": True,
-                "proposed": _proposed(found, self.kinds),
+                "proposed": propose_modality(found, self.kinds),
+                "ids": _ids(series.channels),
                 "anatomy": Anatomy.of(series.channels),
                 "columns": channel_columns(found.path, series.columns),
             }
         )
         if self.clock is None:
             return asked
-        return _series_facts(_clocked(asked, series, self.clock, lack.what), series)
+        clocked = _clocked(asked, series, self.clock, lack.what)
+        clocked = clocked.model_copy(update={"proposed": propose_modality(clocked, self.kinds)})
+        return _series_facts(clocked, series)
 
 
 def _clocked(
@@ -154,8 +156,9 @@ def _clocked(
     )
 
 
-def _listed(entry: StreamEntry, kinds: frozenset[str]) -> StreamInspection:
+def _listed(entry: StreamEntry, kinds: frozenset[str], file: str) -> StreamInspection:
     readable = math.isfinite(entry.start) and math.isfinite(entry.stop)
+    modality, by_name = fit_modality(entry, kinds, file=file)
     found = StreamInspection(
         path=entry.path,
         kind=entry.kind,
@@ -170,21 +173,14 @@ def _listed(entry: StreamEntry, kinds: frozenset[str]) -> StreamInspection:
         regions=entry.regions,
         anatomy=None if entry.channels is None else Anatomy.of(entry.channels),
         gaps=entry.gaps,
-        modality=entry.modality,
-        installed=not entry.modality or entry.modality in kinds,
+        modality=modality,
+        by_name=by_name,
+        installed=not modality or modality in kinds,
+        observation="events" if entry.kind == "events" and modality != "spikes" else "",
         problems=entry.problems,
     )
-    proposed = _proposed(found, kinds) if found.usable else ""
+    proposed = propose_modality(found, kinds) if found.usable else ""
     return found.model_copy(update={"proposed": proposed})
-
-
-def _proposed(found: StreamInspection, kinds: frozenset[str]) -> str:
-    """The modality itself; a plain signal in place of one for signals that is not installed."""
-    if found.path.startswith(f"{SIMULATION}/"):
-        return ""
-    if not found.modality or found.modality in kinds:
-        return found.modality
-    return FALLBACK if found.kind == "series" and FALLBACK in kinds else ""
 
 
 def family(path: str) -> str:
@@ -197,9 +193,10 @@ def _refused(found: StreamInspection, error: DataError) -> StreamInspection:
     return found.model_copy(update={"problems": problems, "proposed": ""})
 
 
-def _open_events(source: Source, found: StreamInspection) -> StreamInspection:
+def _open_events(source: Source, found: StreamInspection, entry: StreamEntry) -> StreamInspection:
     events = source.events(found.path)
     update = {
+        "ids": _ids(events.channels),
         "median_rate": _median_rate(events, found.duration or 0.0),
         "anatomy": Anatomy.of(events.channels),
         "columns": channel_columns(found.path, events.columns),
@@ -216,11 +213,14 @@ def _median_rate(events: Events, span: float) -> float:
     return float(np.median(counts[seen] / observed[seen])) if seen.any() else 0.0
 
 
-def _open_intervals(source: Source, found: StreamInspection) -> StreamInspection:
-    return found.model_copy(update={"columns": table_columns(found.path, source)})
+def _open_intervals(
+    source: Source, found: StreamInspection, entry: StreamEntry
+) -> StreamInspection:
+    columns = table_columns(found.path, source, names=entry.columns)
+    return found.model_copy(update={"columns": columns})
 
 
-def _open_series(source: Source, found: StreamInspection) -> StreamInspection:
+def _open_series(source: Source, found: StreamInspection, entry: StreamEntry) -> StreamInspection:
     return _series_facts(found, source.series(found.path))
 
 
@@ -229,6 +229,7 @@ def _series_facts(found: StreamInspection, series: Series) -> StreamInspection:
     notes = tuple(f"warning: {note}" for note in series.notes)
     found = found.model_copy(
         update={
+            "ids": _ids(series.channels),
             "anatomy": Anatomy.of(series.channels),
             "columns": channel_columns(found.path, series.columns),
             "problems": tuple(dict.fromkeys((*found.problems, *notes))),
@@ -239,10 +240,13 @@ def _series_facts(found: StreamInspection, series: Series) -> StreamInspection:
 
 
 def _value_facts(found: StreamInspection, series: Series) -> StreamInspection:
-    """What the values themselves say: which are missing, whether they are labels or stand still."""
-    observation = _observation(found.path, series)
-    missing = 1 - float(np.mean(np.asarray(series.valid)))
+    """What the values say themselves: which are missing, what kind they are, whether they rest."""
+    valid = np.asarray(series.valid)
+    values = np.asarray(series.values)[valid]
+    observation, missing = observation_of(found, values), 1 - float(np.mean(valid))
     update: dict[str, object] = {"observation": observation, "missing": missing}
+    if len(values):
+        update["extent"] = (float(values.min()), float(values.max()))
     doubts = []
     if missing > MAX_MISSING:
         doubts.append(
@@ -250,11 +254,15 @@ def _value_facts(found: StreamInspection, series: Series) -> StreamInspection:
             "fix: leave the stream out, or raise its max_missing"
         )
         update["proposed"] = ""
-    moving = moving_span(series) if found.proposed and observation == "gaussian" else None
+    moving = moving_span(series) if found.proposed and observation in SIGNALS else None
     if moving is not None:
         doubts.append(describe_stillness(series, moving))
         update["moving"] = moving
     return found.model_copy(update=update | {"problems": (*found.problems, *doubts)})
+
+
+def _ids(channels: Channels) -> tuple[str, ...]:
+    return channels.ids if len(channels) <= MAX_WIDE else ()
 
 
 def _rate(series: Series) -> float:
@@ -265,15 +273,6 @@ def _rate(series: Series) -> float:
     if not len(steps) or np.abs(steps - np.median(steps)).max() > REGULAR * np.median(steps):
         return 0.0
     return float(1 / np.median(steps))
-
-
-def _observation(path: str, series: Series) -> Observation:
-    """Labels if the name says so and the values are a few whole numbers; a signal otherwise."""
-    if len(series.channels) != 1 or not is_label(path):
-        return "gaussian"
-    values = np.unique(np.asarray(series.values)[np.asarray(series.valid)])
-    whole = np.array_equal(values, np.round(values))
-    return "categorical" if whole and MIN_LEVELS <= len(values) <= MAX_LEVELS else "gaussian"
 
 
 _OPENED = {"events": _open_events, "intervals": _open_intervals, "series": _open_series}

@@ -13,7 +13,7 @@ from neurodsr.data.channels import Channels
 from neurodsr.modalities.clock import ClockConfig
 from neurodsr.run_config import InputConfig, TruthConfig
 
-Observation = Literal["", "gaussian", "categorical"]
+Observation = Literal["", "angle", "categorical", "events", "fluorescence", "gaussian", "student"]
 
 
 class ColumnInspection(Config):
@@ -27,6 +27,7 @@ class ColumnInspection(Config):
     )
     n_missing: int = Field(0, description="Rows whose value is missing (empty, N/A, NaN).")
     proposed: str = Field("", description="Modality that would take it; empty if none would.")
+    observation: Observation = Field("", description="Kind of values, where it was decided.")
 
 
 class Anatomy(Config):
@@ -84,6 +85,9 @@ class StreamInspection(Config):
     unit: str = Field(description="Physical unit as the file spells it.")
     description: str = Field("", description="What the file says about it.")
     regions: tuple[str, ...] = Field((), description="Anatomical labels, distinct, sorted.")
+    ids: tuple[str, ...] = Field(
+        (), description="Names of its channels, as `channels` selects them; none above 1000."
+    )
     anatomy: Anatomy | None = Field(
         None, description="Where its channels lie; null where it was not read, or nothing is known."
     )
@@ -96,6 +100,9 @@ class StreamInspection(Config):
     modality: str = Field(
         "", description="Kind of modality that fits, installed or not; empty if none does."
     )
+    by_name: bool = Field(
+        False, description="Whether only its name says so, or that of its file, and not its type."
+    )
     installed: bool = Field(True, description="Whether that modality is installed.")
     proposed: str = Field("", description="Modality that `init` would write; empty for none.")
     observation: Observation = Field("", description="Kind of values, where it was decided.")
@@ -104,6 +111,9 @@ class StreamInspection(Config):
     )
     clock: ClockConfig | None = Field(
         None, description="What was declared of its clock, where the file says nothing."
+    )
+    extent: tuple[float, float] | None = Field(
+        None, description="Smallest and largest value; null where they were not looked at."
     )
     missing: float = Field(
         0.0, description="Fraction of the values that are NaN, infinite or unsure, where known."

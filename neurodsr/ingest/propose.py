@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,17 @@ from typing import Any
 from neurodsr.errors import DataError
 from neurodsr.ingest.candidates import Candidate, candidates, overlapping
 from neurodsr.ingest.inspection import Inspection, StreamInspection
+from neurodsr.modalities.hrf import HrfConfig
 from neurodsr.run_config import DynamicsConfig, SplitConfig
+from neurodsr.sources.table import WHOLE
 
 BIN_WIDTHS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+BOLD_BIN_WIDTH = 0.5
+"""Shortest bin beside BOLD, s: the encoder's two convolutions of 21 bins then look 10 s ahead."""
+POWER_BIN_WIDTH = 0.1
+"""Bin for band power alone, s; our own choice, a tenth of what a band of 4 Hz needs for a value."""
+ULPS = 4
+"""What two divisions may lose, in the last place of a float."""
 FAST, MODERATE = 5.0, 1.5
 MIN_LATENTS, MAX_LATENTS = 3, 12
 MIN_WINDOW = 5
@@ -23,13 +32,12 @@ MIN_WINDOW = 5
 def propose_config(*inspections: Inspection, root: Path | None = None) -> dict[str, Any]:
     """The plain data of a RunConfig that uses what was found; a start, to be edited.
 
-    Units become spikes; position and other behavior becomes a signal or labels; a signal whose
-    modality is not installed becomes a plain one. Streams that share little time with the others
-    are left out. Bins are 0.02 s where the median neuron fires at 5 Hz or more, 0.05 s from
-    1.5 Hz, 0.1 s below (our own choice: about one spike in every tenth bin), and hold a sample
-    or more of every signal where there are no units; the latent dimension is the square root of
-    the number of channels, from 3 to 12 (our own choice), or that of the true state where it is
-    known. Several files are the sessions of one run: a stream that one of them lacks is used.
+    Each stream gets the modality that fits it, such as spikes, calcium or BOLD; position and other
+    behavior becomes a signal, an angle, labels or events; a signal whose modality is not installed
+    becomes a plain one. Streams that share little time with the others are left out. For the bins
+    see `propose_bin_width`. The latent dimension is the square root of the number of channels, from
+    3 to 12 (our own choice), or that of the true state where it is known. Several files are the
+    sessions of one run: a stream that one of them lacks is used.
 
     Parameters
     ----------
@@ -87,18 +95,48 @@ def propose_grid(used: list[StreamInspection], *, one_clock: bool = True) -> dic
 
 
 def propose_bin_width(used: list[StreamInspection]) -> float:
-    """Width of a bin, s: by the units' median rate, else one sample or more in every bin."""
-    rates = [s.median_rate for s in used if s.kind == "events"]
-    if rates:
-        rate = max(rates)
-        return 0.02 if rate >= FAST else 0.05 if rate >= MODERATE else 0.1
-    series = [s for s in used if s.kind == "series"]
+    """Width of a bin, s: by the units' median rate, else one sample or more in every bin.
+
+    It is 0.02 s where the median unit fires at 5 Hz or more, 0.05 s from 1.5 Hz, 0.1 s below (our
+    own choice: about one spike in every tenth bin). Other events decide only where there are no
+    signals. Volumes of BOLD need not fill every bin, so they decide where they are alone; but
+    beside them bins are of 0.5 s or more, or the encoder would not see as far as the peak of the
+    hemodynamic response. Band power alone gets 0.1 s: power changes more slowly than its signal.
+    """
+    shortest = _shortest_bin({s.proposed for s in used})
+    bold = [s for s in used if s.proposed == "fmri"]
+    spikes = [s for s in used if s.proposed == "spikes" and s.kind == "events"]
+    series = [s for s in used if s.kind == "series" and s not in bold] or bold
+    events = spikes or ([] if series else [s for s in used if s.kind == "events"])
+    if events:
+        rate = max(s.median_rate for s in events)
+        return max(shortest, 0.02 if rate >= FAST else 0.05 if rate >= MODERATE else 0.1)
+    return _bin_of_samples(series, shortest)
+
+
+def _shortest_bin(kinds: set[str]) -> float:
+    if "fmri" in kinds:
+        return BOLD_BIN_WIDTH
+    return POWER_BIN_WIDTH if kinds == {"lfp"} else BIN_WIDTHS[0]
+
+
+def _bin_of_samples(series: list[StreamInspection], shortest: float) -> float:
+    """The shortest bin of at least some width, s, that holds a sample of every signal."""
     slowest = min((sampling_rate(s) for s in series), default=1.0)
     if series and all(s.rate for s in series):
         # Whole sample intervals: else bins would hold one sample more or less in turn.
-        return max(1, math.ceil(BIN_WIDTHS[0] * slowest - 1e-9)) / slowest
-    slower = float(f"{1 / slowest:.6g}")
-    return next((w for w in BIN_WIDTHS if w * slowest >= 1 - 1e-9), slower)
+        return _unrounded(max(1, math.ceil(shortest * slowest - 1e-9)) / slowest)
+    slower = float(f"{max(shortest, 1 / slowest):.6g}")
+    return next((w for w in BIN_WIDTHS if w >= shortest and w * slowest >= 1 - 1e-9), slower)
+
+
+def _unrounded(width: float) -> float:
+    """A width without the rounding that a rate and its inverse left: 1.89, not 1.8899999999999997.
+
+    Never another number: samples lie on the edges of bins.
+    """
+    short = float(f"{width:.12g}")
+    return short if math.isclose(short, width, rel_tol=ULPS * sys.float_info.epsilon) else width
 
 
 def sampling_rate(stream: StreamInspection) -> float:
@@ -107,11 +145,17 @@ def sampling_rate(stream: StreamInspection) -> float:
 
 
 def propose_window(chosen: list[Candidate], grid: dict[str, float]) -> int | None:
-    """A shorter training window where the recording is too short for that of the defaults."""
+    """A shorter training window where the recording is too short for that of the defaults.
+
+    Training windows of the encoder begin with the bins before them that a hemodynamic response
+    reaches back to.
+    """
     start = grid.get("start", max(c.start for c in chosen))
     stop = grid.get("stop", min(c.stop for c in chosen))
     trained = 1 - SplitConfig().validation - SplitConfig().test
     n_bins = int(trained * (stop - start) / grid["bin_width"])
+    if any(c.config.get("kind") == "fmri" for c in chosen):
+        n_bins -= math.ceil(HrfConfig().length / grid["bin_width"])
     if n_bins > 2 * DynamicsConfig().window:
         return None
     return max(MIN_WINDOW, n_bins // 2)
@@ -121,7 +165,9 @@ def stream_names(chosen: list[Candidate]) -> list[str]:
     """Short names from the ends of the paths, such as "position", each one once."""
     names: list[str] = []
     for candidate in chosen:
-        slug = re.sub(r"[^a-z0-9]+", "-", candidate.path.split("/")[-1].lower()).strip("-")
+        # A table of a whole file has no name of its own.
+        own = candidate.path.split("/")[-1] if candidate.path != WHOLE else candidate.config["kind"]
+        slug = re.sub(r"[^a-z0-9]+", "-", own.lower()).strip("-")
         name, n = slug or "stream", 1
         while name in names:
             n += 1
@@ -147,9 +193,10 @@ def _proposed_inputs(inspections: Sequence[Inspection]) -> dict[str, Any]:
 
 def _nothing(inspections: Sequence[Inspection]) -> DataError:
     streams = [s for i in inspections for s in i.streams]
-    found = "; ".join(_why_not(s) for s in streams[:4])
+    waiting = [s for s in streams if s.needs_clock and s.proposed]
+    found = "; ".join(_why_not(s) for s in (waiting or streams)[:4])
     where = ", ".join(i.file for i in inspections[:3])
-    if any(s.needs_clock and s.proposed for s in streams):
+    if waiting:
         return DataError(
             f"the file does not say when its samples were taken; found: {found}",
             where=where,
@@ -172,5 +219,8 @@ def _latent_dim(first: Inspection, chosen: list[Candidate], used: list[StreamIns
     if first.truth is not None:
         return next(s.n_channels for s in first.streams if s.path == first.truth.path)
     n_channels = {s.path: s.n_channels for s in used}
-    n = sum(n_channels.get(path, 1) for c in chosen for path in c.paths)
+    n = sum(
+        len(c.config.get("channels", ())) or sum(n_channels.get(path, 1) for path in c.paths)
+        for c in chosen
+    )
     return min(MAX_LATENTS, max(MIN_LATENTS, round(math.sqrt(n))))

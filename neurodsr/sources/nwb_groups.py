@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -77,6 +78,7 @@ def load_together(
         unit=parts[0].unit,
         notes=_notes(parts, names),
         columns=_columns(parts),
+        confidence=_confidence(parts),
     )
 
 
@@ -143,6 +145,22 @@ def _side_by_side(
     if any(isinstance(p.values, LazyArray) for p in parts):
         return lazy_pair(rows, shape=(n, width), dtype=np.float64)
     return rows(0, n)
+
+
+def _confidence(parts: list[Series]) -> LazyArray | np.ndarray | None:
+    """How sure the tracker was; None if one of the members does not say."""
+    found = [p.confidence for p in parts]
+    if any(confidence is None for confidence in found):
+        return None
+
+    def load(key: Any) -> np.ndarray:
+        rows, columns = key if isinstance(key, tuple) else (key, slice(None))
+        return np.concatenate([c[rows] for c in found], axis=-1)[..., columns]
+
+    if not any(isinstance(confidence, LazyArray) for confidence in found):
+        return load(slice(None))
+    width = sum(len(p.channels) for p in parts)
+    return LazyArray(load, shape=(len(parts[0].times), width), dtype=np.float64)
 
 
 def _natural(path: str) -> list[tuple[int, str]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-from jaxtyping import Bool
+from typing import Any
 
-from neurodsr.data.lazy import LazyArray, lazy_pair
+import numpy as np
+from jaxtyping import Float
+
+from neurodsr.data.confidence import BELOW, keep_sure
+from neurodsr.data.lazy import LazyArray
 from neurodsr.data.streams import Series
 from neurodsr.errors import DataError
 from neurodsr.sources.nwb_nodes import Node, read_all
@@ -16,7 +19,7 @@ SURE = 0.6
 
 
 def mask_unsure(node: Node, series: Series, *, rows: np.ndarray | None) -> Series:
-    """A pose series without the samples of low confidence; any other series as it is.
+    """A pose series with its confidence, samples of a low one masked; any other as it is.
 
     Parameters
     ----------
@@ -39,21 +42,26 @@ def mask_unsure(node: Node, series: Series, *, rows: np.ndarray | None) -> Serie
             where=where,
             fix="write the pose again with one confidence for each sample",
         )
-    # A confidence that is no number compares as False, so it is masked too.
-    sure = (values if rows is None else values[rows]) >= SURE
-    if sure.all():
-        return series
-    note = f"{int((~sure).sum())} samples of a confidence below {SURE:g} were masked"
-    return _masked(series, sure)._replace(notes=(*series.notes, note))
+    # A confidence that is no number is none. Of float32, 0.9 must stay at least 0.9.
+    sure = np.nan_to_num(values if rows is None else values[rows], nan=0.0, posinf=0.0)
+    sure = sure if sure.dtype.kind == "f" else sure.astype(np.float64)
+    told = series._replace(confidence=_of_channels(series, sure))
+    n_unsure = int((sure < SURE).sum())
+    if not n_unsure:
+        return told
+    masked = keep_sure(told, at_least=SURE)
+    return masked._replace(notes=(*masked.notes, f"{n_unsure} {BELOW} {SURE:g} were masked"))
 
 
-def _masked(series: Series, sure: Bool[np.ndarray, " sample"]) -> Series:
-    def part(first: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        valid = np.asarray(series.valid[first:stop]) & sure[first:stop, None]
-        return np.where(valid, series.values[first:stop], 0.0), valid
+def _of_channels(
+    series: Series, sure: Float[np.ndarray, " sample"]
+) -> LazyArray | Float[np.ndarray, "sample channel"]:
+    """The confidence of each coordinate: that of its sample where it is a number, else 0."""
 
-    if isinstance(series.values, LazyArray):
-        values, valid = lazy_pair(part, shape=series.values.shape, dtype=np.float64)
-    else:
-        values, valid = part(0, len(sure))
-    return series._replace(values=values, valid=valid)
+    def load(key: Any) -> np.ndarray:
+        rows, columns = key if isinstance(key, tuple) else (key, slice(None))
+        return np.where(series.valid[rows], sure[rows, None], 0.0)[..., columns]
+
+    if not isinstance(series.values, LazyArray):
+        return load(slice(None))
+    return LazyArray(load, shape=series.values.shape, dtype=sure.dtype)

@@ -23,10 +23,15 @@ def test_silent_constant_and_unobserved_channels_are_dropped_and_named(make_stre
     assert kept.channels.ids == ("c1",)
     assert kept.values[:, 0].tolist() == [1, 0, 2]
     assert notes == (
-        "1 channels were dropped, never observed on the grid: c3",
-        "1 channels were dropped, silent: c0",
-        "1 channels were dropped, constant: c2",
+        "1 channel was dropped, never observed on the grid: c3",
+        "1 channel was dropped, silent: c0",
+        "1 channel was dropped, constant: c2",
     )
+
+
+def test_several_channels_are_dropped_in_the_plural(make_stream):
+    _, notes = drop_channels(make_stream([2, 2], [1, 2], [3, 3]), name="position")
+    assert notes == ("2 channels were dropped, constant: c0, c2",)
 
 
 def test_only_observed_values_decide_whether_a_channel_varies(make_stream):
@@ -103,6 +108,54 @@ def test_one_empty_bin_does_not_split_a_segment_and_two_do(make_stream):
     segments = observed_segments(grid, [stream])
     assert segments.starts.tolist() == [10.0, 13.0]
     assert segments.stops.tolist() == [12.0, 13.5]
+
+
+def volumes(times, grid, *, name="region"):
+    """A stream that is observed in the bins of some times alone."""
+    mask = np.zeros((grid.n_bins, 1), dtype=bool)
+    mask[grid.index(times)] = True
+    return Stream(mask.astype(float), mask, Channels((name,)), "a.u.")
+
+
+TIMES = 2.0 * np.arange(300) + 1.0
+"""Middles of volumes with a TR of 2 s, over 600 s."""
+
+
+@pytest.mark.parametrize("bin_width", [2.0, 1.0, 0.75, 0.5, 0.4])
+@pytest.mark.parametrize("lost", [(), (100,)])
+def test_bins_between_volumes_and_a_lost_volume_do_not_end_a_segment(bin_width, lost):
+    grid = TimeGrid(start=0.0, bin_width=bin_width, n_bins=round(600 / bin_width))
+    stream = volumes(np.delete(TIMES, list(lost)), grid)
+    segments = observed_segments(grid, [stream])
+    assert len(segments.starts) == 1
+    assert segments.starts[0] <= TIMES[0]
+    assert segments.stops[0] >= TIMES[-1]
+
+
+@pytest.mark.parametrize("bin_width", [2.0, 1.0, 0.75, 0.5, 0.4])
+def test_a_break_of_the_scanner_ends_a_segment_whatever_the_bins(bin_width):
+    grid = TimeGrid(start=0.0, bin_width=bin_width, n_bins=round(600 / bin_width))
+    stream = volumes(np.delete(TIMES, [100, 101]), grid)
+    segments = observed_segments(grid, [stream])
+    # The volumes of 199 and 205 s are the last and the first of their segments.
+    np.testing.assert_allclose(segments.stops[0], 199, atol=bin_width + 1e-9)
+    np.testing.assert_allclose(segments.starts[1:], [205], atol=bin_width + 1e-9)
+
+
+def test_a_break_of_all_streams_ends_a_segment_although_one_is_slow():
+    grid = TimeGrid(start=0.0, bin_width=0.5, n_bins=1200)
+    fast = volumes(grid.edges[:-1] + 0.25, grid)
+    fast.mask[400:420] = False
+    slow = volumes(np.delete(TIMES, range(99, 105)), grid)
+    assert observed_segments(grid, [fast, slow]).starts.tolist() == [0.0, 210.0]
+
+
+def test_irregular_trials_bridge_nothing():
+    times = np.cumsum(np.random.default_rng(0).exponential(10.0, size=40)) + 20.0
+    grid = TimeGrid(start=0.0, bin_width=0.5, n_bins=1600)
+    bins = np.unique(grid.index(times))
+    segments = observed_segments(grid, [volumes(times, grid)])
+    assert len(segments.starts) == 1 + (np.diff(bins) > 2).sum()
 
 
 def test_one_stream_is_enough_to_observe_a_bin(make_stream):

@@ -111,7 +111,7 @@ def test_dropped_channels_are_noted_under_the_stream_s_name(demo, run_on, tmp_pa
         file["units/obs_intervals"][:, 0] = -10.0
     recording = ingest(run_on(path, UNITS, start=0.0), root=tmp_path)
     assert recording.streams["units"].channels.ids == ("1", "2", "3", "4", "5")
-    assert "units: 1 channels were dropped, silent: 0" in recording.notes
+    assert "units: 1 channel was dropped, silent: 0" in recording.notes
 
 
 def test_progress_is_told_for_every_stream(demo, run_on):
@@ -132,14 +132,14 @@ def test_a_path_that_is_not_in_the_file_gets_the_nearest_one(demo, run_on):
         ingest(run_on(demo, streams), root=demo.parent)
 
 
-def test_a_plug_in_that_fails_to_load_is_named(demo, run_on, monkeypatch):
-    monkeypatch.setattr(Failing, "__module__", "neurodsr_broken")
+def test_a_modality_that_fails_to_load_is_named_with_its_stream(demo, run_on):
     config = with_modality(run_on(demo, UNITS), lfp=Failing(path="units"))
-    with pytest.raises(PluginError, match="fix: report it to the plug-in's authors") as caught:
+    with pytest.raises(PluginError, match="fix: report it to the package's authors") as caught:
         ingest(config, root=demo.parent)
     assert caught.value.exit_code == 4
-    assert "loading stream 'lfp' failed: ZeroDivisionError: no filter taps" in caught.value.what
-    assert "neurodsr_broken" in caught.value.where
+    assert caught.value.what.startswith("loading fails\n")
+    assert caught.value.what.endswith("ZeroDivisionError: no filter taps")
+    assert caught.value.where == f"stream 'lfp', kind 'watched' of {__name__}"
 
 
 def test_the_linear_track_recording_becomes_a_recording(shared_file, run_on):

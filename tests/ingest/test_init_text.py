@@ -12,7 +12,12 @@ from ruamel.yaml import YAML
 
 from neurodsr.ingest.init_text import MAX_LEFT_OUT, SCHEMA, config_text
 from neurodsr.ingest.inspect import inspect_file
-from neurodsr.ingest.inspection import InputInspection, Inspection, StreamInspection
+from neurodsr.ingest.inspection import (
+    ColumnInspection,
+    InputInspection,
+    Inspection,
+    StreamInspection,
+)
 from neurodsr.ingest.propose import propose_config
 from neurodsr.modalities.clock import ClockConfig
 from neurodsr.run_config import InputConfig, RunConfig
@@ -123,6 +128,45 @@ def test_odd_text_from_the_file_cannot_leave_its_comment_or_string(tmp_path):
 def test_a_plain_signal_in_place_of_a_missing_modality_says_what_it_lacks():
     text = written(found(signal("F", modality="calcium", installed=False)))
     assert "    kind: behavior  # a plain Gaussian signal; no indicator kinetics\n" in text
+
+
+def test_the_width_of_bins_says_what_decided_it():
+    neurons = signal("units", kind="events", proposed="spikes", median_rate=8.0, observation="")
+    volumes = signal("bold", modality="fmri", proposed="fmri", rate=0.5, observation="")
+    power = signal("lfp", modality="lfp", proposed="lfp", rate=1250.0, observation="")
+    assert "bin_width: 0.5  # s; the median neuron fires at 8 Hz; at least 0.5 s beside BOLD" in (
+        written(found(neurons, volumes))
+    )
+    assert "bin_width: 2.0  # s; at least a sample a bin\n" in written(found(volumes))
+    plain = propose_config(found(power))
+    assert "bin_width: 0.1  # s; power changes more slowly" in config_text(plain, found(power))
+
+
+def test_bold_that_is_too_short_says_so():
+    text = written(found(signal("bold", modality="fmri", n_samples=20, stop=38.0, rate=0.5)))
+    assert "a plain signal: 38 s are too short for the hemodynamic response" in unwrapped(text)
+
+
+def test_an_indicator_and_what_is_not_known_of_it_are_explained():
+    traces = {"modality": "calcium", "proposed": "calcium", "observation": "fluorescence"}
+    text = written(found(signal("F", description="indicator jGCaMP8s, plane P", **traces)))
+    assert "indicator: jGCaMP8s  # as the file names it" in text
+    assert "kind: calcium\n" in text
+    unknown = unwrapped(written(found(signal("F", **traces))))
+    assert "the file names no indicator: give decay in s" in unknown
+
+
+def test_a_column_of_lick_times_and_labels_by_their_levels_say_what_they_are():
+    columns = (
+        ColumnInspection(path="intervals/trials/lick_times", levels=(), n_levels=412,
+                         proposed="behavior", observation="events"),
+        ColumnInspection(path="intervals/trials/type", levels=("lick left", "none"), n_levels=2,
+                         proposed="behavior", observation="categorical"),
+    )  # fmt: skip
+    text = written(found(signal("intervals/trials", kind="intervals", columns=columns)))
+    assert "path: intervals/trials/lick_times  # 412 times in the rows" in text
+    assert "observation: events  # points in time" in text
+    assert "kind: behavior  # its levels name what an animal does" in text
 
 
 def test_a_declared_clock_and_a_condition_are_explained():

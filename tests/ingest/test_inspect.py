@@ -317,6 +317,75 @@ def test_names_that_differ_in_numbers_only_are_one_family():
     assert family("a/roi_001") == family("a/roi_17") != family("a/other_1")
 
 
+def lick_events(*ids: str, notes: tuple[str, ...] = ()) -> Events:
+    n = len(ids)
+    return Events(np.arange(4.0 * n), 4 * np.arange(n + 1), Channels(ids), None, notes)
+
+
+def test_licks_are_behavior_and_other_events_wait_to_be_named(look_at):
+    entries = [
+        entry(f"acquisition/{name}", "events", modality="", rate=0.0) for name in ("licks", "ttl")
+    ]
+    things = {e.path: lick_events(e.path.split("/")[1], "b") for e in entries}
+    licks, ttl = look_at(*entries, things=things)[0].streams
+    assert (licks.modality, licks.by_name, licks.proposed) == ("behavior", True, "behavior")
+    assert (licks.observation, licks.ids) == ("events", ("licks", "b"))
+    assert (ttl.modality, ttl.proposed) == ("", "")
+    licks, ttl = look_at(*entries, things=things, only=["acquisition/ttl"])[0].streams
+    assert (licks.proposed, ttl.proposed, ttl.observation) == ("", "behavior", "events")
+
+
+@pytest.mark.parametrize(
+    ("notes", "proposed"),
+    [((), "behavior"), (("9 of 9 times lie outside of their own row: do they ...?",), "")],
+)
+def test_lick_times_of_trials_are_events_unless_they_count_from_each_trial(
+    look_at, notes, proposed
+):
+    trials = Intervals(np.arange(5.0), np.arange(5.0) + 0.5, {"contrast": np.arange(5)})
+    path, columns = "intervals/trials", ("contrast", "lick_times", "spike_times")
+    things = {path: trials, f"{path}/lick_times": lick_events("lick_times", notes=notes)}
+    found, source = look_at(entry(path, "intervals", modality="", columns=columns), things=things)
+    _, times = found.streams[0].columns
+    assert (times.path, times.proposed) == (f"{path}/lick_times", proposed)
+    assert (times.observation, times.n_levels, times.extent) == ("events", 4, (0.0, 3.0))
+    assert f"{path}/spike_times" not in source.asked
+
+
+def test_a_column_of_lick_times_that_cannot_be_read_hides_no_other(look_at):
+    trials = Intervals(np.arange(2.0), np.arange(2.0) + 0.5, {"choice": np.array([0, 1])})
+    found, _ = look_at(
+        entry("intervals/trials", "intervals", modality="", columns=("choice", "lick_times")),
+        things={"intervals/trials": trials},
+    )
+    assert [c.proposed for c in found.streams[0].columns] == ["behavior", ""]
+
+
+def test_a_column_whose_levels_name_what_an_animal_does_is_labels(look_at):
+    kinds = {"type": np.array(["lick left", "neither"]), "side": np.array(["left", "right"])}
+    trials = Intervals(np.arange(2.0), np.arange(2.0) + 0.5, kinds)
+    found, _ = look_at(
+        entry("intervals/trials", "intervals", modality=""), things={"intervals/trials": trials}
+    )
+    assert [c.observation for c in found.streams[0].columns] == ["categorical", ""]
+
+
+def test_channels_are_named_with_the_extent_of_their_values_unless_they_are_very_many(look_at):
+    many = signal(np.ones((4, MAX_WIDE + 1)))
+    entries = [entry("x"), entry("wide", modality="calcium", n_channels=MAX_WIDE + 1)]
+    x, wide = look_at(*entries, things={"x": signal(np.arange(100.0)), "wide": many})[0].streams
+    assert (x.ids, x.extent) == (("c0",), (0.0, 99.0))
+    assert (wide.ids, wide.extent) == ((), (1.0, 1.0))
+
+
+def test_a_named_array_of_bold_is_fmri_once_it_has_its_clock(look_at):
+    how = {"things": {"bold.T": signal()}, "needs_clock": ["bold.T"], "only": ["bold.T"]}
+    (stream,) = look_at(clock=ClockConfig(interval=2.0), **how)[0].streams
+    assert (stream.modality, stream.proposed) == ("fmri", "fmri")
+    (stream,) = look_at(clock=ClockConfig(interval=0.1), **how)[0].streams
+    assert (stream.modality, stream.proposed) == ("fmri", "behavior")
+
+
 def test_a_named_stream_is_proposed_and_no_other(look_at):
     things = {"x": signal(), "y": signal()}
     found, _ = look_at(entry("x"), entry("y", modality=""), things=things, only=["y"])

@@ -76,6 +76,40 @@ def test_an_irregular_signal_counts_with_its_mean_rate():
     assert propose_bin_width([stream("x", rate=0.0, n_samples=701)]) == 0.2
 
 
+def bold(rate: float, **fields: object) -> StreamInspection:
+    return stream("bold", rate=rate, modality="fmri", proposed="fmri", **fields)
+
+
+def licks(median_rate: float, **fields: object) -> StreamInspection:
+    events = {"kind": "events", "rate": 0.0, "observation": "events", "unit": "count"}
+    return stream("licks", median_rate=median_rate, **(events | fields))
+
+
+@pytest.mark.parametrize("interval", [0.1, 0.7, 0.9, 1.35, 1.89, 2.2])
+def test_a_width_of_whole_sample_intervals_is_written_without_rounding(interval):
+    assert propose_bin_width([bold(1 / interval)]) == max(interval, 0.5)
+
+
+def test_bins_beside_bold_are_not_too_short_for_its_response_to_be_seen():
+    assert propose_bin_width([bold(0.5), units(8.0)]) == 0.5
+    assert propose_bin_width([bold(0.5), stream("speed", rate=60.0)]) == 0.5
+    assert propose_bin_width([bold(0.5), stream("speed", rate=0.0)]) == 0.5
+    assert propose_bin_width([bold(0.5), stream("speed", rate=1.0)]) == 1.0
+
+
+def test_band_power_alone_gets_bins_of_a_tenth_of_a_second():
+    lfp = {"modality": "lfp", "proposed": "lfp", "rate": 1250.0}
+    assert propose_bin_width([stream("lfp", **lfp)]) == 0.1
+    assert propose_bin_width([stream("lfp", **lfp), units(8.0)]) == 0.02
+    assert propose_bin_width([stream("lfp", **lfp | {"proposed": "behavior"})]) == 0.02
+
+
+def test_licks_decide_the_bins_only_where_nothing_else_is_there():
+    assert propose_bin_width([licks(6.0)]) == 0.02
+    assert propose_bin_width([licks(6.0), units(1.0)]) == 0.1
+    assert propose_bin_width([licks(0.1), stream("speed", rate=30.0)]) == pytest.approx(1 / 30)
+
+
 def test_spikes_come_first_whatever_the_file_s_order():
     proposed = propose_config(found(stream("acquisition/x"), units()))
     assert paths_of(proposed) == ["units", "acquisition/x"]
@@ -95,6 +129,11 @@ def test_delta_f_over_f_is_taken_before_raw_fluorescence():
 
 def test_deconvolved_traces_are_taken_where_there_is_nothing_else():
     assert paths_of(propose_config(found(traces("ophys/Deconvolved")))) == ["ophys/Deconvolved"]
+
+
+def test_deconvolved_traces_are_taken_before_the_neuropil():
+    names = ("ophys/Neuropil", "ophys/Deconvolved")
+    assert paths_of(propose_config(found(*map(traces, names)))) == ["ophys/Deconvolved"]
 
 
 def test_two_planes_are_both_taken():
@@ -186,6 +225,31 @@ def test_a_short_recording_gets_shorter_windows():
     RunConfig.from_plain(proposed)
 
 
+def test_windows_of_bold_leave_room_for_the_response_that_comes_before_them():
+    # 0.7 of 472.5 s are 175 volumes, 17 of which the response of 32 s reaches back to.
+    chosen = [Candidate("bold", {"kind": "fmri"}, 0.0, 472.5)]
+    assert propose_window(chosen, {"bin_width": 1.89}) == (175 - 17) // 2
+
+
+def test_selected_channels_alone_decide_the_latent_dimension():
+    parcels = bold(0.5, n_channels=120, ids=tuple([f"trans_x{i}" for i in range(104)] +
+                   [f"V{i}" for i in range(16)]), stop=1000.0)  # fmt: skip
+    assert propose_config(found(parcels))["dynamics"]["latent_dim"] == 4
+
+
+def test_a_recording_of_very_different_streams_is_a_run():
+    proposed = propose_config(
+        found(units(), licks(2.0), stream("heading", observation="angle", unit="deg"),
+              traces("ophys/F", proposed="calcium", installed=True, observation="fluorescence"),
+              bold(0.5)),
+    )  # fmt: skip
+    assert [s["kind"] for s in proposed["streams"].values()] == [
+        "spikes", "behavior", "behavior", "calcium", "fmri",
+    ]  # fmt: skip
+    assert proposed["grid"] == {"bin_width": 0.5}
+    RunConfig.from_plain(proposed)
+
+
 def test_a_long_recording_keeps_the_windows_of_the_defaults():
     assert propose_window([Candidate("x", {}, 0.0, 1000.0)], {"bin_width": 0.02}) is None
 
@@ -221,6 +285,10 @@ def test_inputs_that_every_file_has_are_proposed():
     proposed = propose_config(one, two)
     assert proposed["inputs"] == {"light": {"path": "stimulus/light", "unit": "W"}}
     RunConfig.from_plain(proposed)
+
+
+def test_the_one_table_of_a_file_is_named_by_its_kind():
+    assert stream_names([Candidate("table", {"kind": "fmri"}, 0.0, 1.0)]) == ["fmri"]
 
 
 def test_names_are_short_and_unique():

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from neurodsr.errors import DataError
+from neurodsr.ingest import inspect
 from neurodsr.ingest.ingest import ingest
 from neurodsr.ingest.inspect import inspect_file
 from neurodsr.ingest.inspection import StreamInspection
@@ -31,16 +32,15 @@ class Row(NamedTuple):
     @property
     def options(self) -> dict:
         """What `init` needs to be told."""
-        rate = ClockConfig(rate=10.0) if "`--rate`" in self.used else None
-        return {"clock": rate, "only": re.findall(r"`--path ([^`]+)`", self.used)}
+        clock = ClockConfig(rate=10.0) if "`--rate`" in self.used else None
+        for interval in re.findall(r"`--interval ([\d.]+)`", self.used):
+            clock = ClockConfig(interval=float(interval))
+        return {"clock": clock, "only": re.findall(r"`--path ([^`]+)`", self.used)}
 
     @property
-    def paths(self) -> list[str]:
-        """The streams that the proposed run uses."""
-        if self.used == "nothing":
-            return []
-        streams = re.split(r";| where |, which ", self.used.partition(": ")[2] or self.used)[0]
-        return re.findall(r"`([^`]+)`", streams)
+    def streams(self) -> list[tuple[str, str]]:
+        """Path, and kind with the kind of values, of the streams that the proposed run uses."""
+        return re.findall(r"`([^`]+)` \(([a-z, ]+)\)", self.used)
 
     @property
     def inputs(self) -> list[str]:
@@ -65,7 +65,18 @@ def table() -> list[Row]:
     return found
 
 
+@pytest.fixture(autouse=True)
+def built_in_kinds_alone(monkeypatch):
+    """The table is of what neurodsr brings, whatever else is installed."""
+    plugins = [p for p in inspect.list_plugins() if p.distribution == "neurodsr"]
+    monkeypatch.setattr(inspect, "list_plugins", lambda: plugins)
+
+
 every_row = pytest.mark.parametrize("row", table(), ids=lambda row: row.file)
+
+
+def kind_of(stream: dict) -> str:
+    return ", ".join(filter(None, [stream["kind"], stream.get("observation")]))
 
 
 def readable(stream: StreamInspection) -> bool:
@@ -103,12 +114,12 @@ def test_what_is_not_read_says_why(row, shared_file):
 @every_row
 def test_init_proposes_what_the_table_says_and_it_can_be_ingested(row, shared_file):
     file = shared_file(row.file)
-    if not row.paths:
+    if not row.streams:
         with pytest.raises(DataError, match=r"\n  fix: "):
             propose_config(inspect_file(file))
         return
     proposed = propose_config(inspect_file(file, **row.options), root=file.parent)
-    assert [s["path"] for s in proposed["streams"].values()] == row.paths
+    assert [(s["path"], kind_of(s)) for s in proposed["streams"].values()] == row.streams
     assert list(proposed.get("inputs", {})) == row.inputs
     recording = ingest(RunConfig.from_plain(proposed), root=file.parent)
     assert list(recording.streams) == list(proposed["streams"])
