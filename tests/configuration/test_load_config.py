@@ -72,7 +72,7 @@ BAD = {
     "an unknown kind": (
         ("kind: spikes", "kind: spkes"),
         "run.yaml:7:11: streams.probe: unknown modality kind 'spkes': did you mean 'spikes'? "
-        "(known kinds: behavior, spikes; `neurodsr plugins list` shows them)" + FIX,
+        "(known kinds: behavior, calcium, fmri, spikes; `neurodsr plugins list` shows them)" + FIX,
     ),
     "no kind": (
         ("    kind: spikes\n", ""),
@@ -82,8 +82,8 @@ BAD = {
     "an unknown key of a plug-in": (
         ("max_gap: 1.5", "maxgap: 1.5"),
         "run.yaml:12:5: streams.place.maxgap: unknown key, did you mean 'max_gap'? "
-        "known: channels, clock, file, kind, max_gap, max_missing, observation, path, resample, "
-        "weight, where" + FIX,
+        "known: angle_unit, channels, clock, file, kind, levels, max_gap, max_missing, "
+        "observation, path, resample, weight, where" + FIX,
     ),
     "a wrong value of a plug-in": (
         ("max_gap: 1.5", "max_gap: [1.5]"),

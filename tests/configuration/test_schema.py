@@ -71,8 +71,9 @@ def test_the_run_schema_refuses_streams_that_the_loader_refuses(run_schema, stre
 
 def test_streams_are_one_of_the_built_in_kinds():
     streams = build_schemas(built_in_kinds())["run.json"]["properties"]["streams"]
+    kinds = ("behavior", "calcium", "fmri", "spikes")
     assert streams["additionalProperties"] == {
-        "oneOf": [{"$ref": "#/$defs/stream-behavior"}, {"$ref": "#/$defs/stream-spikes"}]
+        "oneOf": [{"$ref": f"#/$defs/stream-{kind}"} for kind in kinds]
     }
 
 
