@@ -25,8 +25,8 @@ CANONICAL = {"peak_delay": 6.0, "undershoot_delay": 16.0, "ratio": 6.0}
 
 
 def response(peak_delay, undershoot_delay, ratio, *, onset=0.0, dispersion=1.0):
-    """Bin means of a double gamma by scipy's distribution functions, with sum 1."""
-    edges = BIN * np.arange(65) - onset
+    """Means of a double gamma over bins around the lags, by its distributions, with sum 1."""
+    edges = BIN * np.maximum(np.arange(65) - 0.5, 0) - onset
     rise = stats.gamma(peak_delay / dispersion, scale=dispersion).cdf(edges)
     areas = np.diff(rise - stats.gamma(undershoot_delay).cdf(edges) / ratio)
     return areas / areas.sum()
