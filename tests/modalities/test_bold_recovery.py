@@ -4,11 +4,8 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
-from torch import nn
-from torch.func import functional_call
 
 from neurodsr.data.channels import Channels
-from neurodsr.modalities.decoders import scorable
 from neurodsr.modalities.fmri import Fmri
 from neurodsr.modalities.hrf import PEAK_DELAYS, RATIOS, UNDERSHOOT_DELAYS
 from neurodsr.modalities.observed import Observed
@@ -67,45 +64,6 @@ def readout(n_kernels):
     return factors[:, :, None] * WEIGHTS[:, None]
 
 
-class Likelihood(nn.Module):
-    def __init__(self, decoder, z, seen):
-        super().__init__()
-        self.decoder, self.z, self.seen = decoder, z, seen
-
-    def forward(self):
-        likelihood = self.decoder.given(self.z, self.seen).log_prob(self.seen.values)
-        return (likelihood * scorable(self.decoder, self.seen.mask)).sum()
-
-
-def fitted(decoder, z, seen):
-    """Maximum-likelihood parameters, and their observed Fisher information."""
-    total = Likelihood(decoder, z, seen)
-    names, parameters = zip(*total.named_parameters(), strict=True)
-    optimizer = torch.optim.LBFGS(
-        parameters,
-        max_iter=400,
-        tolerance_grad=1e-8,
-        tolerance_change=1e-14,
-        line_search_fn="strong_wolfe",
-    )
-
-    def closure():
-        optimizer.zero_grad()
-        loss = -total() / len(z)
-        loss.backward()
-        return loss
-
-    optimizer.step(closure)
-
-    def negative(flat):
-        parts = flat.split([p.numel() for p in parameters])
-        values = {n: v.view_as(p) for n, v, p in zip(names, parts, parameters, strict=True)}
-        return -functional_call(total, values, ())
-
-    flat = torch.cat([p.detach().flatten() for p in parameters])
-    return flat.numpy(), torch.autograd.functional.hessian(negative, flat).numpy()
-
-
 def coordinate(value, low, high):
     """What `Bounded` stores of a value."""
     share = np.log(value / low) / np.log(high / low)
@@ -131,11 +89,7 @@ def true_parameters(decoder, *, hrf, ar1):
 @pytest.mark.parametrize("seed", [0, 10])
 @pytest.mark.parametrize("noise", ["white", "ar1"])
 @pytest.mark.parametrize("hrf", ["canonical", "derivatives", "learned"])
-def test_the_parameters_of_bold_are_recovered(hrf, noise, seed):
-    """As near to the truth as three standard errors, of all parameters together.
-
-    The squared distance in units of the Fisher information is chi-square distributed.
-    """
+def test_the_parameters_of_bold_are_recovered(assert_recovered, hrf, noise, seed):
     kernels = {
         "canonical": basis()[:1],
         "derivatives": basis(),
@@ -148,15 +102,7 @@ def test_the_parameters_of_bold_are_recovered(hrf, noise, seed):
     decoder = Fmri(path="bold", hrf=hrf, noise=noise).build_decoder(channels, 2, bin_width=BIN)
     decoder = decoder.double()
     decoder.initialize(seen)
-    found, information = fitted(decoder, z, seen)
-    truth = true_parameters(decoder, hrf=hrf, ar1=ar1)
-    order = [n for n, _ in decoder.named_parameters()]
-    errors = found - np.concatenate([np.ravel(truth[name]) for name in order])
-    sd = np.sqrt(np.linalg.inv(information).diagonal())
-    assert stats.chi2(len(errors)).sf(errors @ information @ errors) > 2 * stats.norm.sf(3), (
-        order,
-        errors / sd,
-    )
+    assert_recovered(decoder, true_parameters(decoder, hrf=hrf, ar1=ar1), z, seen)
     if hrf == "learned":  # and so near that it says something
         found = {name: getattr(decoder.response, name)().item() for name in LEARNED}
         assert found == pytest.approx(LEARNED, rel=0.05)

@@ -1,8 +1,5 @@
 """Which units are used and when each was watched, on made-up trains and on a real session."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -13,8 +10,7 @@ from neurodsr.modalities.watched import select_channels, watched_spans
 from neurodsr.sources.open import open_source
 
 GRID = TimeGrid(0.0, 0.1, 1000)  # 100 s
-SHARED = Path(__file__).parents[2].parent / "shared" / "data"
-OPTO = SHARED / "opto" / "sub-anm00239123_ses-20170627T093549_ecephys+ogen.nwb"
+OPTO = "opto/sub-anm00239123_ses-20170627T093549_ecephys+ogen.nwb"
 
 
 def train(start, stop, rate=10.0):
@@ -97,15 +93,11 @@ def test_the_bins_of_the_first_and_the_last_spike_are_observed(source, events, r
     assert stream.values[:, 0].sum() == 400
 
 
-def test_units_of_a_real_session_are_masked_where_they_were_lost():
-    if not OPTO.exists():
-        if os.environ.get("CI"):
-            pytest.fail(f"{OPTO.name} is missing; CI needs ../shared/data")
-        pytest.skip("needs ../shared/data/opto beside the repository")
+def test_units_of_a_real_session_are_masked_where_they_were_lost(shared_file):
     # Guo et al. 2017: four thalamic units, some of them alive only for part of the session, and
     # no obs_intervals; times of first and last spike were read from the file with h5py.
     grid = TimeGrid.spanning(1498.0, 5204.0, 0.1)
-    with open_source(OPTO) as opened:
+    with open_source(shared_file(OPTO)) as opened:
         stream = Spikes.from_plain({}).load(opened, grid)
     seen = [np.flatnonzero(stream.mask[:, c]) for c in range(4)]
     firsts = [grid.centers[s[0]] for s in seen]

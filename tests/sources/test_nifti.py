@@ -29,16 +29,9 @@ STEM = "sub-07_task-rest"
 
 
 @pytest.fixture
-def real():
+def real(shared_file):
     """A function that opens a real image."""
-
-    def find(name):
-        if not (FMRI / name).exists():
-            assert "CI" not in os.environ, f"shared/data/fmri/{name} is missing"
-            pytest.skip(f"shared/data/fmri/{name} is not here")
-        return NiftiSource(FMRI / name)
-
-    return find
+    return lambda name: NiftiSource(shared_file(f"fmri/{name}"))
 
 
 @pytest.fixture

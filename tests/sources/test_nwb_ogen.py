@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +19,6 @@ from neurodsr.sources.nwb_nodes import Node, index_nodes
 from neurodsr.sources.nwb_ogen import propose_inputs
 from neurodsr.sources.nwb_tables import load_intervals
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 OPTO = "opto/sub-anm00239123_ses-20170627T093549_ecephys+ogen.nwb"
 EPOCHS = "intervals/opto_epochs"
 TAGGING = "processing/optotagging/optogenetic_stimulation"
@@ -270,13 +268,10 @@ def test_trials_without_light_propose_nothing(tables, columns):
     assert propose_inputs(tables(at={TRIALS: ("TimeIntervals", trials(**columns))})) == ()
 
 
-def test_the_real_recording_has_light_of_the_delay_and_says_what_is_not_known(nodes_of):
-    path = SHARED / OPTO
-    if not path.exists():
-        if os.environ.get("CI"):
-            pytest.fail(f"the real recording {OPTO} is missing on CI")
-        pytest.skip(f"the real recording {OPTO} is not beside this checkout")
-    nodes = nodes_of(path)
+def test_the_real_recording_has_light_of_the_delay_and_says_what_is_not_known(
+    nodes_of, shared_file
+):
+    nodes = nodes_of(shared_file(OPTO))
     (found,) = propose_inputs(nodes)
     assert fields(found) == InputConfig(
         path=TRIALS,
