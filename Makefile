@@ -9,6 +9,9 @@ PYTEST_ARGS ?=
 IN_VENV := $(VENV)/bin/python
 PIP := $(IN_VENV) -m pip install --disable-pip-version-check -c constraints.txt
 
+# What an installation is made of: requirements, and the sources that are compiled.
+SOURCES := pyproject.toml constraints.txt setup.py $(wildcard neurodsr/kernels/engine/*)
+
 .PHONY: demo test lint clean
 .DELETE_ON_ERROR:
 
@@ -24,16 +27,16 @@ lint: $(VENV)/.installed-dev
 
 # Everything that the targets above made; the demo's results too.
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info neurodsr/kernels/_engine_*.so .pytest_cache .ruff_cache .hypothesis
 	rm -rf neurodsr-demo neurodsr-demo.partial neurodsr-demo-session
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp tells that these requirements are installed; a second `make` does not install again.
-$(VENV)/.installed: pyproject.toml constraints.txt | $(IN_VENV)
+$(VENV)/.installed: $(SOURCES) | $(IN_VENV)
 	$(PIP) -e .
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(IN_VENV)
+$(VENV)/.installed-dev: $(SOURCES) | $(IN_VENV)
 	$(PIP) -e '.[dev]'
 	@touch $(VENV)/.installed $@
 

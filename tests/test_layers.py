@@ -71,7 +71,7 @@ def test_kernels_and_measures_know_tensors_and_little_else_of_neurodsr(part, all
 
 def test_kernels_and_measures_can_be_lifted_out_with_numbers_alone():
     """They import numerical libraries and no pydantic, pynwb or zarr."""
-    numbers = {"neurodsr", "torch", "numpy", "scipy", "jaxtyping"}
+    numbers = {"neurodsr", "torch", "numpy", "scipy", "jaxtyping", "triton"}
     for part in ("kernels", "measures"):
         for path in (ROOT / "neurodsr" / part).glob("*.py"):
             found = {m.split(".")[0] for m in modules_of(path)} - set(sys.stdlib_module_names)

@@ -183,8 +183,9 @@ def installation_table(installation: Installation) -> Table:
     rows = [
         ("system", installation.system),
         ("processors", installation.processors),
-        ("threads of torch", installation.threads),
+        ("threads of torch", f"{installation.threads}; training: 1 a model, a process a core"),
         ("device", installation.device),
+        ("kernels", installation.kernels),
         *installation.versions.items(),
         *((f"plug-in {p.kind}", p.problem or p.state) for p in installation.plugins),
     ]

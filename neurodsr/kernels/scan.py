@@ -5,16 +5,16 @@ $$\tilde z_t = (1 - \alpha_t)\, z_t + \alpha_t\, \hat z_t, \qquad z_{t+1} = F(\t
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neurodsr.errors import ConfigError
+from neurodsr.kernels.arguments import check_arguments, check_kinds
+from neurodsr.kernels.dispatch import Backend, pick_path
+from neurodsr.kernels.path import scan_along
 from neurodsr.kernels.pwl import PiecewiseLinearMap, step
-
-Backend = Literal["auto", "reference", "adjoint"]
 
 
 def scan(
@@ -51,8 +51,9 @@ def scan(
     drive
         Added after each step.
     backend
-        "reference" (autograd through the loop), "adjoint" (hand-written gradient, faster), or
-        "auto", which takes the adjoint unless `alpha` itself needs a gradient.
+        "reference" (autograd through the loop), "adjoint" (hand-written gradient in plain torch),
+        "native" (compiled), "triton" and "cuda-graph" (on a GPU), or "auto", the fastest that is
+        there; where `alpha` itself needs a gradient that is the reference. See `dispatch.py`.
 
     Returns
     -------
@@ -61,28 +62,23 @@ def scan(
     Raises
     ------
     ConfigError
-        The number of steps is not given or not positive, shapes disagree, or a target comes
-        without `alpha`.
+        The number of steps is not given or not positive, shapes, precisions or devices disagree,
+        or a target comes without `alpha`.
+    ResourceError
+        This machine has no such backend.
 
     References
     ----------
     Hess et al. 2023, ICML (generalized teacher forcing).
     """
-    n_steps = _n_steps(pwl, z0, n_steps, target, drive)
-    if (target is None) != (alpha is None):
-        raise ConfigError(
-            "target and alpha belong together, one of them is missing",
-            where="scan",
-            fix="give both for a forced run, neither for a free one",
-        )
-    if alpha is not None:
-        alpha = torch.as_tensor(alpha, dtype=z0.dtype, device=z0.device)
-        _check_alpha(alpha, target)
+    n_steps, alpha = check_arguments(
+        z0, n_steps, target, alpha, drive, latent_dim=pwl.latent_dim, where="scan"
+    )
     if backend == "reference" or (backend == "auto" and alpha is not None and alpha.requires_grad):
         return scan_reference(pwl, z0, n_steps, target, alpha, drive)
-    from neurodsr.kernels.adjoint import scan_adjoint
-
-    return scan_adjoint(pwl, z0, n_steps, target, alpha, drive)
+    check_kinds(z0, pwl=pwl.A, target=target, alpha=alpha, drive=drive, where="scan")
+    pick = partial(pick_path, backend=backend)
+    return scan_along(pick, pwl, z0, n_steps, target, alpha, drive)
 
 
 def scan_reference(
@@ -106,42 +102,3 @@ def scan_reference(
             z = z + drives[t]
         states.append(z)
     return torch.stack(states, dim=-2)
-
-
-def _n_steps(
-    pwl: PiecewiseLinearMap,
-    z0: Tensor,
-    n_steps: int | None,
-    target: Tensor | None,
-    drive: Tensor | None,
-) -> int:
-    if z0.shape[-1] != pwl.latent_dim:
-        raise ConfigError(
-            f"states have {z0.shape[-1]} latents, the map has {pwl.latent_dim}",
-            where="scan",
-            fix="start from states of the map's own latent space",
-        )
-    for name, given in (("target", target), ("drive", drive)):
-        if given is None:
-            continue
-        expected = (*z0.shape[:-1], n_steps or given.shape[-2], z0.shape[-1])
-        if given.shape != expected:
-            raise ConfigError(
-                f"{name} has shape {tuple(given.shape)}, expected {expected}",
-                where="scan",
-                fix=f"give {name} batch, time and latent like z0 and the steps asked for",
-            )
-        n_steps = given.shape[-2]
-    if not n_steps or n_steps < 1:
-        raise ConfigError(f"n_steps is {n_steps}", where="scan", fix="ask for at least one step")
-    return n_steps
-
-
-def _check_alpha(alpha: Tensor, target: Tensor) -> None:
-    sizes = zip(reversed(alpha.shape), reversed(target.shape), strict=False)
-    if alpha.ndim > target.ndim or any(a not in (1, n) for a, n in sizes):
-        raise ConfigError(
-            f"alpha has shape {tuple(alpha.shape)}, target {tuple(target.shape)}",
-            where="scan",
-            fix="give one number, or a shape that broadcasts against target",
-        )

@@ -12,8 +12,10 @@ from neurodsr.modalities.health import TIMEOUT, PluginHealth, check_plugin, run_
 from neurodsr.modalities.plugins import list_plugins
 
 _DEVICE = (
-    "import torch; n = torch.cuda.device_count(); "
-    "print(torch.cuda.get_device_name(0) if n else 'cpu', '|', torch.get_num_threads())"
+    "import torch; from neurodsr.kernels.dispatch import describe_paths; "
+    "n = torch.cuda.device_count(); "
+    "print(torch.cuda.get_device_name(0) if n else 'cpu', torch.get_num_threads(), "
+    "describe_paths(), sep='|')"
 )
 
 
@@ -26,6 +28,7 @@ class Installation:
     processors: int
     threads: str
     device: str
+    kernels: str
     plugins: tuple[PluginHealth, ...]
     problems: tuple[str, ...]
 
@@ -43,7 +46,7 @@ def check_installation(*, timeout: float = TIMEOUT) -> Installation:
         Longest time one import may take, s.
     """
     versions, problems = _versions()
-    device, threads, trouble = _device(timeout)
+    device, threads, kernels, trouble = _device(timeout)
     plugins = tuple(check_plugin(plugin, timeout=timeout) for plugin in list_plugins())
     problems += [trouble] if trouble else []
     problems += [f"plug-in {p.kind} ({p.distribution}): {p.problem}" for p in plugins if p.problem]
@@ -53,6 +56,7 @@ def check_installation(*, timeout: float = TIMEOUT) -> Installation:
         processors=os.cpu_count() or 1,
         threads=threads,
         device=device,
+        kernels=kernels,
         plugins=plugins,
         problems=tuple(problems),
     )
@@ -73,13 +77,13 @@ def _versions() -> tuple[dict[str, str], list[str]]:
     return versions, problems
 
 
-def _device(timeout: float) -> tuple[str, str, str]:
-    """Device and threads of torch, and what is wrong with it ("" if nothing)."""
+def _device(timeout: float) -> tuple[str, str, str, str]:
+    """Device and threads of torch, kernels, and what is wrong ("" if nothing)."""
     ran = run_alone("-c", _DEVICE, timeout=timeout)
     if ran.code is None:
-        return "unknown", "unknown", f"torch: does not import within {timeout:g} s"
+        return "unknown", "unknown", "unknown", f"torch: does not import within {timeout:g} s"
     if ran.code or not ran.out:
         last = (ran.err.strip() or f"exit {ran.code}").splitlines()[-1]
-        return "unknown", "unknown", f"torch: {last}"
-    device, _, threads = ran.out.strip().splitlines()[-1].partition("|")
-    return device.strip(), threads.strip(), ""
+        return "unknown", "unknown", "unknown", f"torch: {last}"
+    device, threads, kernels = ran.out.strip().splitlines()[-1].split("|")
+    return device, threads, kernels, ""

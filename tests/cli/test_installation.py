@@ -91,7 +91,9 @@ def test_init_writes_its_copy_of_the_schema_without_a_broken_kind(
 @pytest.fixture
 def quick(monkeypatch):
     """An answer instead of a Python of its own, which would import torch for seconds."""
-    monkeypatch.setattr(doctor, "run_alone", lambda *_, timeout: Ran(0, "cpu | 2", "", 0.1))
+    monkeypatch.setattr(
+        doctor, "run_alone", lambda *_, timeout: Ran(0, "cpu|2|native (avx2)", "", 0.1)
+    )
 
 
 def test_doctor_reports_versions_threads_device_and_plugins(run, quick):

@@ -1,4 +1,4 @@
-"""The fast scan against the plain loop in float64: values, every gradient, every form."""
+"""The fast scans against the plain loop in float64: values, every gradient, every form."""
 
 from typing import NamedTuple
 
@@ -11,6 +11,9 @@ from torch import Tensor
 from neurodsr.errors import ConfigError
 from neurodsr.kernels.pwl import PiecewiseLinearMap, step
 from neurodsr.kernels.scan import scan
+
+FAST = ["adjoint", "native"]
+ALL = ["reference", *FAST]
 
 ALPHAS = {
     "one number": lambda t, n, b, m: 0.3,
@@ -85,15 +88,16 @@ def gradients(s, backend, seed=9):
     return dict(zip(leaves, found, strict=True))
 
 
-def assert_parity(s):
+def assert_parity(s, backend):
     # Both add the same few products in float64, in another order.
     close = {"rtol": 1e-10, "atol": 1e-10}
-    torch.testing.assert_close(run(s, "adjoint"), run(s, "reference"), **close)
+    torch.testing.assert_close(run(s, backend), run(s, "reference"), **close)
     expected = gradients(s, "reference")
-    for name, gradient in gradients(s, "adjoint").items():
+    for name, gradient in gradients(s, backend).items():
         torch.testing.assert_close(gradient, expected[name], **close, msg=lambda m, n=name: n + m)
 
 
+@pytest.mark.parametrize("backend", FAST)
 @given(
     seed=st.integers(0, 2**31),
     members=st.sampled_from([(), (1,), (3,)]),
@@ -104,23 +108,25 @@ def assert_parity(s):
     alpha=st.sampled_from([None, *ALPHAS]),
     drive=st.booleans(),
 )
-def test_adjoint_and_reference_agree_in_values_and_gradients(seed, members, **sizes):
-    assert_parity(setting(seed, members=members, **sizes))
+def test_all_paths_agree_in_values_and_gradients(backend, seed, members, **sizes):
+    assert_parity(setting(seed, members=members, **sizes), backend)
 
 
 @pytest.mark.parametrize("alpha", [None, *ALPHAS])
 @pytest.mark.parametrize("members", [(), (2,)])
-def test_adjoint_and_reference_agree_for_every_form_of_alpha(alpha, members):
-    assert_parity(setting(members=members, alpha=alpha, drive=True))
+@pytest.mark.parametrize("backend", FAST)
+def test_all_paths_agree_for_every_form_of_alpha(backend, alpha, members):
+    assert_parity(setting(members=members, alpha=alpha, drive=True), backend)
 
 
+@pytest.mark.parametrize("backend", FAST)
 @pytest.mark.parametrize("wanted", ["A", "W1", "W2", "h1", "h2", "z0", "target", "drive"])
-def test_the_adjoint_is_right_when_only_one_gradient_is_wanted(wanted):
+def test_a_path_is_right_when_only_one_gradient_is_wanted(wanted, backend):
     s = setting(alpha="everything", drive=True)
     expected = gradients(s, "reference")[wanted]
     for name, leaf in s.leaves().items():
         leaf.requires_grad_(name == wanted)
-    states = run(s, "adjoint")
+    states = run(s, backend)
     weights = torch.randn(states.shape, generator=_g(9), dtype=torch.float64)
     (found,) = torch.autograd.grad((states * weights).sum(), [s.leaves()[wanted]])
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
@@ -164,7 +170,7 @@ def test_in_float32_values_and_gradients_keep_four_digits():
         assert error < 1e-4, name
 
 
-@pytest.mark.parametrize("backend", ["reference", "adjoint"])
+@pytest.mark.parametrize("backend", ALL)
 def test_a_free_run_is_the_map_applied_again_and_again(backend):
     s = setting(2, time=4)
     states = run(s, backend)
@@ -174,7 +180,7 @@ def test_a_free_run_is_the_map_applied_again_and_again(backend):
         torch.testing.assert_close(states[:, t], z, rtol=1e-13, atol=1e-13)
 
 
-@pytest.mark.parametrize("backend", ["reference", "adjoint"])
+@pytest.mark.parametrize("backend", ALL)
 def test_full_forcing_predicts_each_state_from_the_teacher_before_it(backend):
     s = setting(4, alpha="one number")
     states = scan(s.pwl, s.z0, target=s.target, alpha=1.0, backend=backend)
@@ -183,7 +189,7 @@ def test_full_forcing_predicts_each_state_from_the_teacher_before_it(backend):
         torch.testing.assert_close(states[:, t], expected, rtol=1e-13, atol=1e-13)
 
 
-@pytest.mark.parametrize("backend", ["reference", "adjoint"])
+@pytest.mark.parametrize("backend", ALL)
 def test_no_forcing_is_the_free_run_whatever_the_target(backend):
     s = setting(5, alpha="one number")
     forced = scan(s.pwl, s.z0, target=s.target, alpha=0.0, backend=backend)
@@ -191,7 +197,7 @@ def test_no_forcing_is_the_free_run_whatever_the_target(backend):
     torch.testing.assert_close(forced, free, rtol=1e-13, atol=1e-13)
 
 
-@pytest.mark.parametrize("backend", ["reference", "adjoint"])
+@pytest.mark.parametrize("backend", ALL)
 def test_a_clamped_latent_is_replaced_by_its_target_before_every_step(backend):
     s = setting(6, alpha="one number")
     clamp = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
@@ -210,7 +216,8 @@ def test_a_drive_adds_to_the_state_after_each_step():
 def test_one_step_is_a_run_of_length_one():
     s = setting(8, time=1)
     assert run(s).shape == (2, 1, 3)
-    assert_parity(s)
+    for backend in FAST:
+        assert_parity(s, backend)
 
 
 def test_alpha_gets_a_gradient_when_it_asks_for_one():
@@ -224,8 +231,8 @@ def test_alpha_gets_a_gradient_when_it_asks_for_one():
 def test_nothing_is_kept_for_a_gradient_that_nobody_wants():
     s = setting(0)
     with torch.no_grad():
-        assert not run(s, "adjoint").requires_grad
-    assert run(s, "adjoint").requires_grad
+        assert not any(run(s, backend).requires_grad for backend in FAST)
+    assert all(run(s, backend).requires_grad for backend in FAST)
 
 
 @pytest.mark.usefixtures("unchecked_shapes")

@@ -12,7 +12,7 @@ from neurodsr.pipeline.doctor import check_installation
 def quick(monkeypatch):
     """Answers instead of processes, which would import torch for seconds."""
 
-    def answer(*, torch=(0, "cpu | 2\n", ""), states=None):
+    def answer(*, torch=(0, "cpu|2|native (avx2)\n", ""), states=None):
         states = states or {}
 
         def check(plugin, *, timeout):
@@ -31,13 +31,14 @@ def test_all_is_well(quick):
     quick()
     found = check_installation()
     assert (found.device, found.threads, found.problems) == ("cpu", "2", ())
+    assert found.kernels == "native (avx2)"
     assert {"neurodsr", "torch", "ruamel.yaml"} <= set(found.versions)
     assert {p.kind for p in found.plugins} >= {"spikes", "behavior"}
     assert found.to_plain()["plugins"][0]["state"] == "ok"
 
 
 def test_what_importing_torch_prints_besides_is_left_out(quick):
-    quick(torch=(0, "a warning\nNVIDIA X | 8\n", ""))
+    quick(torch=(0, "a warning\nNVIDIA X|8|native (avx2)\n", ""))
     assert check_installation().device == "NVIDIA X"
 
 
