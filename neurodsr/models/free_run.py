@@ -8,20 +8,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neurodsr.kernels.orbit import run_freely
 from neurodsr.kernels.pwl import PiecewiseLinearMap
-from neurodsr.kernels.scan import scan
 from neurodsr.modalities.decoders import Decoder
 from neurodsr.modalities.observed import Observed
 from neurodsr.models.observation import ObservationModel
 
 
-@torch.no_grad()
 def free_run(
     pwl: PiecewiseLinearMap,
     z0: Float[Tensor, "*member start latent"],
     n_bins: int,
     *,
     keep: int | None = None,
+    noise: float | Float[Tensor, "*member latent"] | None = None,
+    seed: int = 0,
     chunk: int = 5000,
 ) -> Float[Tensor, "*member start kept latent"]:
     """Free orbits from many starts; only the last `keep` bins are held in memory.
@@ -36,17 +37,14 @@ def free_run(
         Length of the run.
     keep
         Bins returned, from the end; default: all.
+    noise
+        Standard deviation of process noise, for all latents or for each; default: none.
+    seed
+        Of the noise; the run is a pure function of it.
+    chunk
+        Bins at a time where no compiled kernel runs.
     """
-    keep = n_bins if keep is None else min(keep, n_bins)
-    z, pieces, left = z0, [], n_bins
-    while left:
-        piece = scan(pwl, z, n_steps=min(chunk, left))
-        left -= piece.shape[-2]
-        z = piece[..., -1, :].contiguous()
-        surplus = max(0, piece.shape[-2] + left - keep)
-        if surplus < piece.shape[-2]:
-            pieces.append(piece[..., surplus:, :].contiguous())
-    return torch.cat(pieces, dim=-2)
+    return run_freely(pwl, z0, n_bins, keep=keep, noise=noise, seed=seed, chunk=chunk)
 
 
 @torch.no_grad()

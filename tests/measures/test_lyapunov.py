@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from neurodsr.errors import ConfigError, DataError
+from neurodsr.kernels.library import load_library
 from neurodsr.kernels.pwl import PiecewiseLinearMap, jacobian, step
 from neurodsr.measures.lyapunov import (
     largest_exponent,
@@ -14,6 +15,14 @@ from neurodsr.measures.lyapunov import (
     lyapunov_spectrum,
     lyapunov_spectrum_of,
 )
+
+
+@pytest.fixture(params=["auto", "reference"])
+def backend(request):
+    """Compiled code, and the loop in torch that specifies it."""
+    if request.param == "auto" and load_library() is None:
+        pytest.skip("no compiled kernels in this installation")
+    return request.param
 
 
 def seeded(seed=0):
@@ -143,13 +152,15 @@ def test_the_logistic_map_at_four_has_exponent_log_two():
 
 
 @pytest.mark.parametrize("slope", [1.2, 1.9])
-def test_the_tent_map_has_exponent_log_slope(slope):
-    exponents = lyapunov_spectrum(tent_map(slope), torch.tensor([[0.3], [0.7]]), n_steps=500)
+def test_the_tent_map_has_exponent_log_slope(slope, backend):
+    exponents = lyapunov_spectrum(
+        tent_map(slope), torch.tensor([[0.3], [0.7]]), n_steps=500, backend=backend
+    )
     assert exponents.numpy() == pytest.approx(math.log(slope), abs=1e-12)
 
 
 @pytest.mark.parametrize("every", [1, 2, 5])
-def test_a_linear_maps_exponents_are_the_logs_of_its_eigenvalues(every):
+def test_a_linear_maps_exponents_are_the_logs_of_its_eigenvalues(every, backend):
     rng = np.random.default_rng(0)
     eigenvalues = np.array([1.1, 0.8, -0.5, 0.1])
     basis = rng.standard_normal((4, 4))
@@ -157,15 +168,17 @@ def test_a_linear_maps_exponents_are_the_logs_of_its_eigenvalues(every):
     # No bias of order 1 / n_steps is left: every step counts and its growth is read off R.
     # Within 5 steps 1.1 and 0.1 drift apart by 11^5, so 11 of 16 digits remain.
     exponents = lyapunov_spectrum(
-        linear_map(F), torch.zeros(4), n_steps=100, n_transient=200, every=every
+        linear_map(F), torch.zeros(4), n_steps=100, n_transient=200, every=every, backend=backend
     )
     assert exponents.numpy() == pytest.approx(np.log(np.abs(eigenvalues)), abs=1e-10)
 
 
-def test_a_scaled_rotation_has_the_log_of_its_scale_twice():
+def test_a_scaled_rotation_has_the_log_of_its_scale_twice(backend):
     c, s = math.cos(0.7), math.sin(0.7)
     F = 0.95 * torch.tensor([[c, -s], [s, c]], dtype=torch.float64)
-    exponents = lyapunov_spectrum(linear_map(F), torch.tensor([3.0, 1.0]), n_steps=50)
+    exponents = lyapunov_spectrum(
+        linear_map(F), torch.tensor([3.0, 1.0]), n_steps=50, backend=backend
+    )
     assert exponents.numpy() == pytest.approx(math.log(0.95), abs=1e-12)
 
 
@@ -194,50 +207,50 @@ def test_a_stack_of_members_and_starts_equals_one_by_one():
             assert together[member, start].numpy() == pytest.approx(alone.numpy(), abs=1e-9)
 
 
-def test_members_keep_their_own_exponents():
+def test_members_keep_their_own_exponents(backend):
     slopes = (1.3, 1.7)
     members = stack(*(tent_map(slope) for slope in slopes))
-    exponents = largest_exponent(members, torch.full((2, 3, 1), 0.4), n_steps=200)
+    exponents = largest_exponent(members, torch.full((2, 3, 1), 0.4), n_steps=200, backend=backend)
     assert exponents.numpy() == pytest.approx(np.log([[s] * 3 for s in slopes]), abs=1e-12)
 
 
-def test_the_largest_exponent_is_the_first_of_the_spectrum():
+def test_the_largest_exponent_is_the_first_of_the_spectrum(backend):
     pwl = clipped_shallow(1, 5, 30, gain=3.0)
     z0 = torch.randn(5, generator=seeded())
-    spectrum = lyapunov_spectrum(pwl, z0, n_steps=2000)
+    spectrum = lyapunov_spectrum(pwl, z0, n_steps=2000, backend=backend)
     # Both tangents align with the same direction during the transient of the same orbit.
-    assert float(largest_exponent(pwl, z0, n_steps=2000)) == pytest.approx(
+    assert float(largest_exponent(pwl, z0, n_steps=2000, backend=backend)) == pytest.approx(
         float(spectrum[0]), abs=1e-6
     )
 
 
-def test_the_history_ends_at_the_spectrum_and_has_one_row_per_interval():
+def test_the_history_ends_at_the_spectrum_and_has_one_row_per_interval(backend):
     pwl, z0 = clipped_shallow(2, 3, 20, gain=3.0), torch.randn(4, 3, generator=seeded())
-    history = lyapunov_history(pwl, z0, n_steps=60, n_transient=20, every=3)
+    history = lyapunov_history(pwl, z0, n_steps=60, n_transient=20, every=3, backend=backend)
     assert history.shape == (20, 4, 3)
-    spectrum = lyapunov_spectrum(pwl, z0, n_steps=60, n_transient=20, every=3)
+    spectrum = lyapunov_spectrum(pwl, z0, n_steps=60, n_transient=20, every=3, backend=backend)
     assert history[-1].numpy() == pytest.approx(spectrum.numpy())
 
 
-def test_exponents_descend_and_are_float64():
+def test_exponents_descend_and_are_float64(backend):
     exponents = lyapunov_spectrum(
-        clipped_shallow(3, 6, 20), torch.zeros(6), n_steps=100, n_transient=10
+        clipped_shallow(3, 6, 20), torch.zeros(6), n_steps=100, n_transient=10, backend=backend
     )
     assert exponents.dtype == torch.float64
     assert (exponents.diff() <= 0).all()
 
 
-def test_a_diverged_start_is_not_a_number_and_leaves_the_others_alone():
+def test_a_diverged_start_is_not_a_number_and_leaves_the_others_alone(backend):
     pwl = linear_map(torch.diag(torch.tensor([3.0, 0.5])))
     z0 = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
-    exponents = lyapunov_spectrum(pwl, z0, n_steps=100, n_transient=1000)
+    exponents = lyapunov_spectrum(pwl, z0, n_steps=100, n_transient=1000, backend=backend)
     assert exponents[0].numpy() == pytest.approx(np.log([3.0, 0.5]), abs=1e-12)
     assert exponents[1].isnan().all()
 
 
-def test_a_direction_that_is_flattened_has_exponent_minus_infinity():
+def test_a_direction_that_is_flattened_has_exponent_minus_infinity(backend):
     pwl = linear_map(torch.diag(torch.tensor([0.5, 0.0])))
-    exponents = lyapunov_spectrum(pwl, torch.ones(2), n_steps=20, n_transient=0)
+    exponents = lyapunov_spectrum(pwl, torch.ones(2), n_steps=20, n_transient=0, backend=backend)
     assert exponents.tolist() == pytest.approx([math.log(0.5), -math.inf])
 
 

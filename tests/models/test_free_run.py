@@ -30,6 +30,17 @@ def test_a_stack_of_members_runs_from_the_starts_of_each(turning):
         assert torch.allclose(together[i], free_run(stack.member(i), z0[i], 12), atol=1e-6)
 
 
+def test_process_noise_shakes_each_latent_by_its_own_deviation(turning):
+    z0 = torch.zeros(2, 2)
+    z = free_run(turning, z0, 400, noise=torch.tensor([0.0, 0.1]), seed=3)
+    shaken = z[:, 1:] - free_run(turning, z[:, :-1].flatten(0, 1), 1).reshape(2, 399, 2)
+    assert shaken[..., 0].abs().max() < 1e-6
+    # The standard error of the sd of n draws is sd / sqrt(2 n); four of them.
+    assert shaken[..., 1].std().item() == pytest.approx(0.1, abs=4 * 0.1 / (2 * 798) ** 0.5)
+    assert torch.equal(z, free_run(turning, z0, 400, noise=torch.tensor([0.0, 0.1]), seed=3))
+    assert not torch.equal(z, free_run(turning, z0, 400, noise=0.1, seed=4))
+
+
 def test_a_simulated_stream_is_a_pure_function_of_the_seed():
     decoder, z = GaussianDecoder(3, 2), torch.zeros(100, 2)
     drawn = simulate_stream(decoder, z, seed=3)
