@@ -155,6 +155,13 @@ class DynamicsConfig(Config):
     teacher_noise: float = Field(
         0.0, ge=0, description="Gaussian noise on the forcing signal, in sd of the latent."
     )
+    average: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="What the running average of the parameters keeps of its past at each step: "
+        "0.998 averages over some 500 steps. The map is that average; 0: the last parameters.",
+    )
 
 
 class EncoderConfig(Config):

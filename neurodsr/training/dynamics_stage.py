@@ -3,12 +3,14 @@ r"""Second stage: the latent map, by generalized teacher forcing on the cached l
 $$\mathcal L = \overline{|z_t - \hat z_t|^2} / \sigma^2_{\hat z} + \lambda (|W_1|^2 + |W_2|^2)$$
 
 with $z_{t+1} = F((1-\alpha) z_t + \alpha \hat z_t)$. Encoder and decoders stay as they are:
-joint training from scratch, and joint fine-tuning afterwards, both measured worse.
+joint training from scratch, and joint fine-tuning afterwards, both measured worse. This is the
+training in plain torch, for every family and device; `fused.py` does the same in compiled code.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
@@ -19,9 +21,10 @@ from neurodsr.models.clipped_shallow import ClippedShallow
 from neurodsr.models.dynamics import LatentDynamics
 from neurodsr.models.loss import consistency, weight_penalty
 from neurodsr.run_config import DynamicsConfig
-from neurodsr.seeds import derive_seed, generator
-from neurodsr.training.loop import Task, clip_members
-from neurodsr.training.windows import WindowSampler
+from neurodsr.seeds import generator
+from neurodsr.training.averaging import Averaged
+from neurodsr.training.loop import Task, Watch, clip_members, run_task
+from neurodsr.training.teacher import Teacher, windows_seed
 
 MAX_GRADIENT = 5.0
 FAMILIES: dict[str, type[LatentDynamics]] = {"clipped-shallow": ClippedShallow}
@@ -36,6 +39,30 @@ def draw_members(config: DynamicsConfig, seeds: Sequence[int]) -> LatentDynamics
     )
 
 
+def train_members(
+    members: LatentDynamics,
+    teacher: Sequence[Float[Tensor, "_time latent"]],
+    config: DynamicsConfig,
+    *,
+    name: str,
+    seeds: Sequence[int],
+    alphas: Sequence[float],
+    folder: Path | None,
+    watch: Watch,
+) -> dict[str, list[int | float]]:
+    """Train members side by side, in place; arguments and errors are `dynamics_task`'s.
+
+    Returns
+    -------
+    History: "step", and the mean "loss" since the entry before, summed over members.
+    """
+    task = dynamics_task(members, teacher, config, name=name, seeds=seeds, alphas=alphas)
+    history = run_task(task, folder, watch)
+    task.module.follow(config.n_steps - 1)
+    task.module.settle()
+    return history
+
+
 def dynamics_task(
     members: LatentDynamics,
     teacher: Sequence[Float[Tensor, "_time latent"]],
@@ -47,34 +74,35 @@ def dynamics_task(
 ) -> Task:
     """Set up the training of some members on the encoded training stretches.
 
-    Every member draws windows of its own, so that members differ in more than their start.
+    Every member draws windows and noise of its own, from its seed alone, so that members differ
+    in more than their start and no member depends on who is trained beside it.
+
+    Raises
+    ------
+    DataError
+        No stretch is as long as a window.
     """
-    samplers = [
-        WindowSampler(
-            {"teacher": list(teacher)},
-            length=config.window + 1,
-            batch_size=config.batch_size,
-            seed=derive_seed(seed, "dynamics"),
-        )
-        for seed in seeds
-    ]
-    variance = torch.cat(list(teacher)).var(0).sum()
-    noise_scale = config.teacher_noise * torch.cat(list(teacher)).std(0)
+    given = Teacher.of(teacher, window=config.window)
+    averaged = Averaged(members, config.average)
+    sd = config.teacher_noise * given.path.std(0)
+    own = [windows_seed(seed) for seed in seeds]
 
     def loss(k: int) -> Tensor:
-        target = torch.stack([s.batch(k)["teacher"] for s in samplers])
+        if k:
+            averaged.follow(k - 1)
+        target = torch.stack([given.windows(seed, k, config.batch_size) for seed in own])
         forcing = target[:, :, :-1]
         if config.teacher_noise:
-            g = generator(seeds[0], "teacher noise", k)
-            forcing = forcing + noise_scale * torch.randn(forcing.shape, generator=g)
-        alpha = torch.tensor([_alpha(config, a, k) for a in alphas]).view(-1, 1, 1, 1)
+            noise = [given.noise(sd, seed, k, config.batch_size) for seed in own]
+            forcing = forcing + torch.stack(noise)
+        alpha = torch.tensor([alpha_at(config, a, k) for a in alphas], dtype=torch.float64)
         pwl = members.as_map()
-        z = scan(pwl, forcing[:, :, 0], target=forcing, alpha=alpha)
-        fit = consistency(z, target[:, :, 1:], variance)
+        z = scan(pwl, forcing[:, :, 0], target=forcing, alpha=alpha.view(-1, 1, 1, 1))
+        fit = consistency(z, target[:, :, 1:], given.variance)
         return (fit + config.weight_decay * weight_penalty(pwl)).sum()
 
     return Task(
-        name, members, loss, clip_members(MAX_GRADIENT), config.n_steps, config.learning_rate
+        name, averaged, loss, clip_members(MAX_GRADIENT), config.n_steps, config.learning_rate
     )
 
 
@@ -100,7 +128,7 @@ def forced_residual(
     return total / weight
 
 
-def _alpha(config: DynamicsConfig, final: float, k: int) -> float:
+def alpha_at(config: DynamicsConfig, final: float, k: int) -> float:
     """Forcing at step k: geometric from `alpha_start` to `final` over 70 % of the steps."""
     if config.alpha_start is None:
         return final

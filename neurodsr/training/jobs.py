@@ -26,13 +26,13 @@ from neurodsr.storage.documents import read_json, write_json
 from neurodsr.storage.folder import complete_folder
 from neurodsr.storage.manifest import check_manifest
 from neurodsr.storage.tensors import read_arrays, write_arrays
-from neurodsr.training.dynamics_stage import draw_members, dynamics_task, forced_residual
+from neurodsr.training.dynamics_stage import draw_members, forced_residual, train_members
+from neurodsr.training.fused import can_fuse, train_fused
 from neurodsr.training.loop import Watch, run_task
 from neurodsr.training.observation_stage import encoder_seed, held_out_loss, observation_task
 from neurodsr.training.workspace import Workspace
 
 MAX_MEMBERS_PER_JOB = 4
-CHECK_STEPS = 250  # a self-check takes about as long
 
 
 class Job(Config):
@@ -53,7 +53,7 @@ class Job(Config):
         config = workspace.config
         if self.kind == "encoder":
             return config.encoder.n_steps
-        return config.dynamics.n_steps + CHECK_STEPS * len(self.members)
+        return config.dynamics.n_steps + _check_steps(workspace) * len(self.members)
 
 
 def encoder_jobs(workspace: Workspace) -> list[Job]:
@@ -62,12 +62,14 @@ def encoder_jobs(workspace: Workspace) -> list[Job]:
 
 
 def member_jobs(workspace: Workspace, kept: list[int]) -> list[Job]:
-    """Members in groups that advance side by side: at least two groups, so two cores are busy.
+    """A job per member where compiled code trains it, which does one at a time.
 
-    The grouping depends on the configuration alone, never on the number of processes.
+    In plain torch, groups that advance side by side: at least two, so that two cores are busy. The
+    division depends on the configuration and the installation, never on the number of processes.
     """
     n = workspace.config.ensemble.n_members
-    size = min(MAX_MEMBERS_PER_JOB, max(1, ceil(n / 2)))
+    side_by_side = min(MAX_MEMBERS_PER_JOB, max(1, ceil(n / 2)))
+    size = 1 if can_fuse(workspace.config.dynamics) else side_by_side
     groups = [tuple(range(a, min(a + size, n))) for a in range(0, n, size)]
     return [Job(kind="members", encoder=e, members=g) for e in kept for g in groups]
 
@@ -149,10 +151,7 @@ def _run_members(
     choices = config.dynamics.alphas
     alphas = [choices[m % len(choices)] for m in job.members]
     members = draw_members(config.dynamics, seeds)
-    task = dynamics_task(
-        members, teacher, config.dynamics, name=job.name, seeds=seeds, alphas=alphas
-    )
-    history = run_task(task, _checkpoints(workspace, job), watch)
+    history = _train(workspace, job, members, teacher, seeds, alphas, watch)
     residuals = forced_residual(
         members, [model.encode(s) for s in workspace.validation.stretches], alphas
     )
@@ -165,6 +164,25 @@ def _run_members(
         {"members": [s.to_plain() for s in summaries]} | history,
         {k: v.detach() for k, v in members.as_map()._asdict().items() if v is not None},
     )
+
+
+def _train(
+    workspace: Workspace,
+    job: Job,
+    members: LatentDynamics,
+    teacher: list[Tensor],
+    seeds: list[int],
+    alphas: list[float],
+    watch: Watch,
+) -> dict[str, list[int | float]]:
+    config, folder = workspace.config.dynamics, _checkpoints(workspace, job)
+    run = {"name": job.name, "folder": folder, "watch": watch}
+    if len(seeds) == 1 and can_fuse(config, teacher):
+        (seed,), (alpha,) = seeds, alphas
+        # Checkpoints of its own: they have another form, and the library may come or go.
+        run["folder"] = workspace.folder(job.name) / "compiled"
+        return train_fused(members, teacher, config, seed=seed, alpha=alpha, **run)
+    return train_members(members, teacher, config, seeds=seeds, alphas=alphas, **run)
 
 
 def _check_members(
@@ -187,8 +205,13 @@ def _check_members(
             seed=derive_seed(config.seed, "self check"),
         )
         checks.append(check)
-        watch.progress(config.dynamics.n_steps + CHECK_STEPS * (i + 1))
+        watch.progress(config.dynamics.n_steps + _check_steps(workspace) * (i + 1))
     return checks
+
+
+def _check_steps(workspace: Workspace) -> int:
+    """How many steps of training a self-check about lasts, on the demo; progress counts them."""
+    return 6000 if can_fuse(workspace.config.dynamics) else 250
 
 
 def _summary(

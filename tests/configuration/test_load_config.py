@@ -29,8 +29,8 @@ seed: 7
 """
 
 DYNAMICS = (
-    "known: alpha_start, alphas, batch_size, family, hidden_dim, latent_dim, learning_rate, "
-    "n_steps, teacher_noise, weight_decay, window"
+    "known: alpha_start, alphas, average, batch_size, family, hidden_dim, latent_dim, "
+    "learning_rate, n_steps, teacher_noise, weight_decay, window"
 )
 TOP = (
     "known: dynamics, encoder, ensemble, file, grid, inputs, schema_version, seed, segments, "
