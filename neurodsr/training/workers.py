@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, Queue
 from typing import Any
 
@@ -19,6 +21,7 @@ from neurodsr.training.workspace import Workspace
 
 Progress = Callable[[str, int, int], None]
 SECONDS_TO_STOP = 25.0
+MAX_RESTARTS = 2  # of one job: what a third process dies of is most likely the job itself
 
 
 class Pool:
@@ -55,7 +58,7 @@ class Pool:
         NeurodsrError
             What a job raised.
         ResourceError
-            A process died, killed from outside or for memory.
+            The processes of one job were killed again and again, from outside or for memory.
         """
         steps = dict.fromkeys((job.name for job in jobs), 0)
         total = sum(job.n_steps(self._workspace) for job in jobs)
@@ -73,9 +76,9 @@ class Pool:
         self._progress(stage, total, total)
 
     def _serve(self, jobs: list[Job], tell: Callable[[str, int], None]) -> None:
-        waiting, running = list(jobs), {}
+        waiting, running, restarts = list(jobs), {}, dict.fromkeys((j.name for j in jobs), 0)
         while len(self._processes) < min(self._n_workers, len(jobs)):
-            self._start()
+            self._start(len(self._processes))
         for i in range(len(self._processes)):
             self._hand_out(i, waiting, running)
         while running:
@@ -84,7 +87,9 @@ class Pool:
             except Empty:
                 continue
             if message is None:
-                raise self._death(i)
+                if i in running:
+                    self._restart(i, running[i], restarts)
+                continue
             if "error" in message or "bug" in message:
                 raise _as_raised(message)
             if "step" in message:
@@ -96,11 +101,32 @@ class Pool:
     def _hand_out(self, i: int, waiting: list[Job], running: dict[int, Job]) -> None:
         if waiting:
             running[i] = waiting.pop(0)
-            self._processes[i].stdin.write(json.dumps(running[i].to_plain()) + "\n")
+            self._give(i, running[i])
+
+    def _give(self, i: int, job: Job) -> None:
+        # A process that is gone is noticed by its silence, see `_restart`.
+        with suppress(BrokenPipeError):
+            self._processes[i].stdin.write(json.dumps(job.to_plain()) + "\n")
             self._processes[i].stdin.flush()
 
-    def _start(self) -> None:
-        """Start one process and a thread that forwards what it says."""
+    def _restart(self, i: int, job: Job, restarts: dict[str, int]) -> None:
+        """Go on with the job of a killed process, from its checkpoint, in a new one.
+
+        A process that ended by itself was asked to stop, and so is the training.
+        """
+        code = self._processes[i].wait()
+        if code >= 0 or restarts[job.name] >= MAX_RESTARTS:
+            raise self._death(i, code, job)
+        restarts[job.name] += 1
+        logging.getLogger(__name__).warning(
+            "training process %d was killed by signal %d; job %s goes on from its checkpoint",
+            i, -code, job.name,
+        )  # fmt: skip
+        self._start(i)
+        self._give(i, job)
+
+    def _start(self, i: int) -> None:
+        """Start process i and a thread that forwards what it says."""
         command = [sys.executable, "-m", "neurodsr.training.worker", str(self._workspace.path)]
         threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         process = subprocess.Popen(
@@ -110,21 +136,17 @@ class Pool:
             text=True,
             env=os.environ | threads,
         )
-        self._processes.append(process)
-        listener = threading.Thread(
-            target=self._listen, args=(len(self._processes) - 1, process), daemon=True
-        )
-        listener.start()
+        self._processes[i : i + 1] = [process]
+        threading.Thread(target=self._listen, args=(i, process), daemon=True).start()
 
     def _listen(self, i: int, process: subprocess.Popen[str]) -> None:
         for line in process.stdout:
             self._messages.put((i, json.loads(line)))
         self._messages.put((i, None))
 
-    def _death(self, i: int) -> NeurodsrError:
-        code = self._processes[i].wait()
+    def _death(self, i: int, code: int, job: Job) -> NeurodsrError:
         return ResourceError(
-            f"training process {i} ended with status {code}",
+            f"training process {i} ended with status {code} in job {job.name}",
             where=str(self._workspace.path),
             fix="if memory ran out use fewer --workers; then run again with --resume",
         )

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -32,16 +33,18 @@ surrogate.save(folder / f"{sys.argv[2]}.surrogate")
 SETTINGS = {
     "encoder": {"width": 8, "kernel": 11, "n_steps": 2400, "window": 60, "batch_size": 8},
     "dynamics": {
-        "latent_dim": 2, "hidden_dim": 16, "n_steps": 1600, "window": 40, "batch_size": 8,
+        # Many, for the compiled trainer takes some ten thousand of them a second.
+        "latent_dim": 2, "hidden_dim": 16, "n_steps": 60_000, "window": 40, "batch_size": 8,
     },
     "ensemble": {"n_encoders": 2, "n_members": 2, "n_starts": 4, "n_bins": 2000},
 }  # fmt: skip
 
 
-def start(folder, name, n_workers=2):
+def start(folder, name, n_workers=2, stderr=None):
     return subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(folder), name, str(n_workers)],
         stdout=subprocess.PIPE,
+        stderr=stderr,
         text=True,
         start_new_session=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
@@ -76,7 +79,7 @@ def folder(tmp_path_factory, small_recording, settings):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("stage", "at_least"), [("encoders", 1600), ("members", 0), ("members", 1200)]
+    ("stage", "at_least"), [("encoders", 1600), ("members", 0), ("members", 30_000)]
 )
 def test_kill_and_resume_give_the_bytes_of_an_uninterrupted_training(folder, stage, at_least):
     name = f"killed-{stage}-{at_least}"
@@ -89,6 +92,30 @@ def test_kill_and_resume_give_the_bytes_of_an_uninterrupted_training(folder, sta
     assert folder_digest(folder / f"{name}.surrogate") == folder_digest(
         folder / "uninterrupted.surrogate"
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["encoders", "members"])
+def test_a_training_goes_on_to_the_same_bytes_when_one_of_its_processes_is_killed(folder, stage):
+    process = start(folder, f"one-killed-{stage}")
+    wait_for(process, stage, 600)
+    os.kill(_children(process.pid)[0], signal.SIGKILL)
+    process.stdout.read()
+    assert process.wait() == 0
+    assert folder_digest(folder / f"one-killed-{stage}.surrogate") == folder_digest(
+        folder / "uninterrupted.surrogate"
+    )
+
+
+@pytest.mark.slow
+def test_a_training_whose_processes_are_killed_again_and_again_ends_with_a_fix(folder):
+    process = start(folder, "all-killed", stderr=subprocess.PIPE)
+    wait_for(process, "encoders", 200)
+    while process.poll() is None:
+        with suppress(FileNotFoundError, ProcessLookupError):  # it may end at any moment
+            for worker in _children(process.pid):
+                os.kill(worker, signal.SIGKILL)
+    assert "use fewer --workers" in process.stderr.read()
 
 
 @pytest.mark.slow
