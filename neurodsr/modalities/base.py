@@ -97,6 +97,8 @@ class Modality(Config, ABC):
         """
         features = self.embed(seen.values, channels)
         repeats = features.shape[-1] // max(1, seen.mask.shape[-1])
+        if repeats == 1:
+            return features, seen.mask
         return features, seen.mask.repeat_interleave(repeats, dim=-1)
 
     def context(self, bin_width: float) -> int:

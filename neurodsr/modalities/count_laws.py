@@ -7,9 +7,10 @@ from abc import ABC, abstractmethod
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Distribution, Poisson
+from torch.distributions import Bernoulli, Distribution
 
 from neurodsr.modalities.distributions.negative_binomial import NegativeBinomial
+from neurodsr.modalities.distributions.poisson import Poisson
 from neurodsr.modalities.distributions.zero_inflated_poisson import ZeroInflatedPoisson
 from neurodsr.modalities.exposure import mean_rate, per_whole_bin, watched
 from neurodsr.modalities.observed import Observed

@@ -59,6 +59,11 @@ class CountDecoder(Decoder):
         """Bins that the spike history looks back."""
         return 0 if self.history is None else self.history.n_lags
 
+    @property
+    def memoryless(self) -> bool:
+        """Where a unit's past does not act on its rate."""
+        return self.history is None
+
     def forward(self, z: Float[Tensor, "*batch time latent"]) -> Distribution:
         """Independent counts of every channel in every whole bin, after its usual past."""
         drive = self.drive(z)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
+from torch.nn.functional import pad
 
 from neurodsr.modalities.observed import Observed
 
@@ -30,6 +32,15 @@ class Decoder(nn.Module, ABC):
         may matter only through the last one that was observed, as noise that fades has it.
         """
         return 0
+
+    @property
+    def memoryless(self) -> bool:
+        """Whether each bin, in `given` too, follows from its own latents and exposure alone.
+
+        Bins that are not scored are then not computed. An optional hook: the default says so only
+        of a decoder without a lag that has no `given` of its own.
+        """
+        return self.lag == 0 and type(self).given is Decoder.given
 
     @abstractmethod
     def forward(self, z: Float[Tensor, "*batch time latent"]) -> Distribution:
@@ -76,8 +87,8 @@ def scorable(
     """The observed entries whose past lies in the window as far back as the decoder looks."""
     if decoder.lag == 0:
         return mask
-    late = torch.arange(mask.shape[-2], device=mask.device) >= decoder.lag
-    return mask & late[:, None]
+    late = mask[..., math.ceil(decoder.lag) :, :]  # a plug-in's may be no whole number
+    return pad(late, (0, 0, mask.shape[-2] - late.shape[-2], 0))
 
 
 def masked_mean(

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from neurodsr.modalities.decoders import masked_mean, masked_sd
+from neurodsr.modalities.observed import as_numbers
 
 
 class StreamEncoder(nn.Module):
@@ -41,9 +42,10 @@ class StreamEncoder(nn.Module):
         known: Bool[Tensor, "*batch time feature"],
     ) -> Float[Tensor, "*batch time width"]:
         """Evidence of every bin; exactly zero where nothing is known."""
-        weight = known.to(features.dtype)
-        standardized = (features - self.center) / self.scale * weight
-        return self.evidence(torch.cat([standardized, weight.mean(-1, keepdim=True)], dim=-1))
+        seen = as_numbers(known, features.dtype)
+        # In place: these are a training step's largest tensors, and memory is what it waits for.
+        standardized = (features - self.center).div_(self.scale).mul_(seen)
+        return self.evidence(torch.cat([standardized, seen.mean(-1, keepdim=True)], dim=-1))
 
     @torch.no_grad()
     def initialize(

@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neurodsr.modalities.observed import Observed
+from neurodsr.modalities.observed import Observed, as_numbers
 
 
 def watched(seen: Observed) -> Float[Tensor, "*batch time channel"]:
     """Fraction of each bin from which a count is known; 0 where it is masked."""
-    known = seen.mask.to(seen.values.dtype)
+    known = as_numbers(seen.mask, seen.values.dtype)
     return known if seen.exposure is None else known * seen.exposure
 
 
@@ -28,7 +28,7 @@ def scaled(rate: Float[Tensor, "*batch time channel"], seen: Observed) -> Tensor
 
 def per_whole_bin(seen: Observed) -> Float[Tensor, "*batch time channel"]:
     """Counts as whole bins would have had them at the same rate; 0 where they are masked."""
-    known = seen.values * seen.mask
+    known = seen.values * as_numbers(seen.mask, seen.values.dtype)
     if seen.exposure is None:
         return known
     return known / torch.where(seen.exposure > 0, seen.exposure, 1)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.distributions import Distribution, Normal
+from torch.distributions import Distribution
 
 from neurodsr.modalities.decoders import MIN_LOG_NOISE, Decoder, masked_mean, masked_sd
+from neurodsr.modalities.distributions.gaussian import Gaussian
 from neurodsr.modalities.observed import Observed
 
 
@@ -28,7 +29,7 @@ class GaussianDecoder(Decoder):
         """Independent Gaussians of every channel in every bin."""
         mean = self.center + self.scale * self.mean(z)
         noise = self.scale * self.log_noise.clamp_min(MIN_LOG_NOISE).exp()
-        return Normal(mean, noise.expand_as(mean), validate_args=False)
+        return Gaussian(mean, noise, validate_args=False)
 
     @torch.no_grad()
     def initialize(self, seen: Observed) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 
@@ -33,13 +33,27 @@ class Observed(NamedTuple):
 
     def without(self, hidden: Bool[Tensor, "*batch time _"]) -> Observed:
         """The same with some entries hidden."""
-        return self._replace(mask=self.mask & ~hidden)
+        kept = as_bytes(self.mask) * as_bytes(~hidden)
+        return self._replace(mask=kept.view(torch.bool))
 
     def unknown(self) -> Observed:
         """Nothing but how long each bin was watched."""
         return Observed(
             torch.zeros_like(self.values), torch.zeros_like(self.mask), exposure=self.exposure
         )
+
+
+def as_bytes(mask: Bool[Tensor, "..."]) -> UInt8[Tensor, "..."]:
+    """The same memory read as 1 for True and 0 for False.
+
+    With bytes torch computes in vectors; with truth values it takes up to six times as long.
+    """
+    return mask.view(torch.uint8)
+
+
+def as_numbers(mask: Bool[Tensor, "..."], dtype: torch.dtype) -> Float[Tensor, "..."]:
+    """1 where True, 0 where False."""
+    return as_bytes(mask).to(dtype)
 
 
 def joined(pieces: list[Observed]) -> Observed:

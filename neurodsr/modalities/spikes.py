@@ -155,6 +155,8 @@ class Spikes(Modality):
         """Counts per whole bin, so that a bin watched by half does not look like a pause."""
         from neurodsr.modalities.exposure import per_whole_bin
 
+        if seen.exposure is None:
+            return seen.values, seen.mask
         return per_whole_bin(seen), seen.mask
 
     def _choose(self, held: Events | Series, where: str) -> Events | Series:

@@ -109,7 +109,7 @@ class ObservationModel(nn.Module):
             expert(*self._features(name, seen)) for name, expert, seen in self._present(streams)
         ]
         spare = self.context - self.fusion.context
-        total = torch.stack(evidence).sum(0)
+        total = sum(evidence[1:], start=evidence[0])
         return self.fusion(total[..., spare : total.shape[-2] - spare, :])
 
     @torch.no_grad()

@@ -126,19 +126,14 @@ class _Loop:
 
 def _advance(task: Task, state: TrainingState) -> bool:
     """One step; False where the loss or a gradient is not finite, with nothing changed."""
+    for p in state.parameters:
+        p.grad = None
     loss = task.loss(state.step)
-    state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     for p in state.parameters:
         p.grad = torch.zeros_like(p) if p.grad is None else p.grad  # one that nothing depends on
     task.clip(state.parameters)
-    finite = (
-        loss.isfinite() & torch.stack([p.grad.isfinite().all() for p in state.parameters]).all()
-    )
-    if not finite:
-        return False
-    state.apply(loss.item(), task.n_steps)
-    return True
+    return state.apply(loss.item(), task.n_steps)
 
 
 def _roll_back(task: Task, state: TrainingState, snapshot: tuple[dict, dict[str, Tensor]]) -> None:
@@ -158,7 +153,7 @@ def clip_together(max_norm: float) -> Callable[[list[Tensor]], None]:
     """Clip the norm of all gradients taken together."""
 
     def clip(parameters: list[Tensor]) -> None:
-        nn.utils.clip_grad_norm_(parameters, max_norm)
+        nn.utils.clip_grad_norm_(parameters, max_norm, foreach=True)
 
     return clip
 

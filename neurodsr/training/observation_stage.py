@@ -112,10 +112,9 @@ def _scored_bins(
     Of a stream that is hidden as a whole no more bins are scored than of any other: else windows
     in which little can be known would weigh most.
     """
-    return {
-        name: torch.rand(*seen.values.shape[:2], 1, generator=g) < config.encoder.drop_bins
-        for name, seen in batch.items()
-    }
+    shape = next(iter(batch.values())).values.shape[:2]
+    draws = torch.rand(len(batch), *shape, 1, generator=g)
+    return dict(zip(batch, draws < config.encoder.drop_bins, strict=True))
 
 
 def _hidden_streams(
@@ -123,10 +122,9 @@ def _hidden_streams(
 ) -> dict[str, Tensor]:
     """Windows from which a whole stream is hidden, [window, 1, 1]; none of a single stream."""
     share = config.encoder.drop_streams if len(batch) > 1 else 0.0
-    return {
-        name: torch.rand(len(seen.values), 1, 1, generator=g) < share
-        for name, seen in batch.items()
-    }
+    n_windows = len(next(iter(batch.values())).values)
+    draws = torch.rand(len(batch), n_windows, 1, 1, generator=g)
+    return dict(zip(batch, draws < share, strict=True))
 
 
 def _window_length(model: ObservationModel, data: Tensors, n_bins: int) -> int:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from neurodsr.data.channels import Channels
 from neurodsr.kernels.pwl import PiecewiseLinearMap
+from neurodsr.modalities.counts import CountDecoder
 from neurodsr.modalities.observed import Observed
 from neurodsr.models.loss import (
     consistency,
@@ -14,6 +16,7 @@ from neurodsr.models.loss import (
     total_variance,
     weight_penalty,
 )
+from neurodsr.models.observation import ObservationModel
 
 
 def test_the_likelihood_is_a_mean_over_what_was_observed_and_hidden(direct_config, direct_model):
@@ -35,6 +38,29 @@ def test_where_nothing_is_observed_the_likelihood_is_zero(direct_config, direct_
     seen = {"signal": Observed(torch.ones(20, 2), nothing)}
     model = direct_model(direct_config(2))
     assert reconstruction_loss(model, torch.zeros(20, 2), seen, {"signal": ~nothing}) == 0
+
+
+@pytest.mark.parametrize("watched", ["wholly", "partly"])
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_bins_that_are_not_scored_need_not_be_computed(
+    direct_config, monkeypatch, watched, per_channel
+):
+    config = direct_config(2, streams={"units": {"kind": "spikes"}})
+    model = ObservationModel.build(config, {"units": Channels(("a", "b", "c"))}, bin_width=0.02)
+    g = torch.Generator().manual_seed(0)
+    counts = torch.poisson(torch.ones(4, 30, 3), generator=g)
+    mask = torch.rand(4, 30, 3, generator=g) < 0.8
+    exposure = mask * torch.rand(4, 30, 3, generator=g) if watched == "partly" else None
+    seen = {"units": Observed(counts * mask, mask, exposure)}
+    hidden = {"units": torch.rand(4, 30, 3 if per_channel else 1, generator=g) < 0.3}
+    found = []
+    for memoryless in (True, False):
+        monkeypatch.setattr(CountDecoder, "memoryless", memoryless)
+        z = torch.randn(4, 30, 2, generator=torch.Generator().manual_seed(1)).requires_grad_()
+        loss = reconstruction_loss(model, z, seen, hidden)
+        found.append((loss, *torch.autograd.grad(loss, [z, *model.decoders.parameters()])))
+    for some, every in zip(*found, strict=True):
+        torch.testing.assert_close(some, every, rtol=1e-5, atol=1e-7)  # order of float32 sums
 
 
 def test_a_stream_counts_by_its_weight(direct_config, direct_model):

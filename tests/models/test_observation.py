@@ -6,6 +6,7 @@ import torch
 
 from neurodsr.data.channels import Channels
 from neurodsr.modalities.observed import Observed
+from neurodsr.models.fusion import TemporalFusion
 from neurodsr.models.hiding import N_FOLDS, encode_without, hidden_bins
 from neurodsr.models.observation import ObservationModel
 from neurodsr.run_config import RunConfig
@@ -186,3 +187,18 @@ def test_masked_values_change_neither_latent_nor_gradient(model):
         n: Observed(torch.where(s.mask, s.values, other[n].values), s.mask) for n, s in seen.items()
     }
     assert torch.equal(model.encode(tampered), model.encode(seen))
+
+
+def test_the_path_is_that_of_two_convolutions_over_time_with_their_gradients():
+    torch.manual_seed(0)
+    fusion = TemporalFusion(5, 2, 4).double()
+    evidence = torch.randn(3, 20, 5, dtype=torch.float64, requires_grad=True)
+    gelu = torch.nn.functional.gelu
+    plain = fusion.outer(gelu(fusion.inner(gelu(evidence + fusion.bias).mT))).mT
+    wanted = [evidence, *fusion.parameters()]
+    found, expected = (
+        torch.autograd.grad(z.pow(3).sum(), wanted) for z in (fusion(evidence), plain)
+    )
+    torch.testing.assert_close(fusion(evidence), plain, rtol=1e-12, atol=1e-12)
+    for mine, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-10, atol=1e-12)

@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.distributions import Distribution, Gamma, constraints
 from torch.distributions.utils import broadcast_all
 
+from neurodsr.modalities.distributions.poisson import log_factorial
+
 # Below this dispersion (r > 10) seven terms of Stirling's series are as good as float64, their
 # derivative too.
 STIRLING_BELOW = 0.1
@@ -89,7 +91,7 @@ class NegativeBinomial(Distribution):
         x = dispersion * mean
         # log(mean) has no finite gradient at 0, and does not matter where k is 0.
         log_mean = torch.where(k > 0, mean, 1.0).log()
-        poisson = k * log_mean - torch.lgamma(k + 1) - mean
+        poisson = k * log_mean - log_factorial(k) - mean
         return poisson - mean * _log1p_excess(x) - k * x.log1p() + _log_rising(k, dispersion)
 
 

@@ -11,6 +11,8 @@ from torch.distributions import Distribution, constraints
 from torch.distributions.utils import broadcast_all
 from torch.nn.functional import logsigmoid
 
+from neurodsr.modalities.distributions.poisson import log_factorial
+
 
 class ZeroInflatedPoisson(Distribution):
     r"""Counts that are 0 with probability $\pi$, and else Poisson counts, 0 among them.
@@ -76,4 +78,4 @@ class ZeroInflatedPoisson(Distribution):
         zero = torch.logaddexp(logsigmoid(gate), log_open - rate)
         # log(rate) has no finite gradient at 0, and does not matter where k is 0.
         log_rate = torch.where(k > 0, rate, 1.0).log()
-        return torch.where(k > 0, log_open + k * log_rate - rate - torch.lgamma(k + 1), zero)
+        return torch.where(k > 0, log_open + k * log_rate - rate - log_factorial(k), zero)

@@ -7,9 +7,12 @@ import math
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
+from torch.nn.functional import pad
 
 from neurodsr.errors import ConfigError
+
+BLOCK = 32
+"""Bins that are computed together: wide enough for matrix products, little wider than kernels."""
 
 
 def causal_filter(
@@ -48,7 +51,10 @@ def convolve(
 ) -> Float[Tensor, "*batch kept channel"]:
     r"""Convolution of each channel over time, kept where the kernel lies wholly in the signal.
 
-    $y_t = \sum_k h_k\, x_{t + K - k}$ for $t = 0, \dots, T - K - 1$, with K + 1 taps.
+    $y_t = \sum_k h_k\, x_{t + K - k}$ for $t = 0, \dots, T - K - 1$, with K + 1 taps. Computed in
+    blocks of bins: what a block of the signal adds to a block of the result is a product with a
+    matrix that has the taps on its diagonals, and no other way is as fast on a CPU. (Through
+    spectra, the future would leak into the past by rounding.)
 
     Raises
     ------
@@ -64,9 +70,34 @@ def convolve(
     kept = time - kernel.shape[-1] + 1
     if signal.numel() == 0:
         return signal[..., :kept, :]
-    weight = kernel.flip(-1).expand(n_channels, -1).unsqueeze(1)
-    rows = signal.reshape(-1, time, n_channels).mT
-    return functional.conv1d(rows, weight, groups=n_channels).mT.reshape(*batch, kept, n_channels)
+    n_before = math.ceil((kernel.shape[-1] - 1) / BLOCK)
+    n_blocks = math.ceil(kept / BLOCK)
+    blocks = _in_blocks(signal.reshape(-1, time, n_channels), n_before + n_blocks)
+    diagonals = _diagonals(kernel, n_before + 1).expand(n_channels, -1, -1, -1)
+    found = blocks.new_zeros(())
+    for lag, matrix in enumerate(diagonals.unbind(1)):
+        found = torch.baddbmm(found, blocks[:, lag : lag + n_blocks].flatten(1, 2), matrix)
+    found = found.unflatten(1, (n_blocks, -1)).permute(2, 1, 3, 0).flatten(1, 2)
+    return found[:, :kept].reshape(*batch, kept, n_channels)
+
+
+def _in_blocks(
+    signal: Float[Tensor, "line time channel"], n_blocks: int
+) -> Float[Tensor, "channel block line bin"]:
+    """The signal channel by channel and block by block, zeros after its end."""
+    padded = pad(signal, (0, 0, 0, n_blocks * BLOCK - signal.shape[1]))
+    return padded.unflatten(1, (n_blocks, BLOCK)).permute(3, 1, 0, 2).contiguous()
+
+
+def _diagonals(
+    kernel: Float[Tensor, "row tap"], n_blocks: int
+) -> Float[Tensor, "row block bin_in bin_out"]:
+    """The matrices of a block's own bins and of those after it: bin j sees taps j, j + 1, ..."""
+    width = n_blocks * BLOCK
+    # Read on with a period shorter by one, each copy begins one bin later than that before it.
+    copies = pad(kernel.flip(-1), (0, width + 1 - kernel.shape[-1])).repeat(1, BLOCK)
+    rows = copies[:, : BLOCK * width].unflatten(1, (BLOCK, width))
+    return rows.unflatten(2, (n_blocks, BLOCK)).permute(0, 2, 3, 1)
 
 
 def kernel_bins(length: float, *, bin_width: float) -> int:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import pytest
 import torch
 
+from neurodsr.modalities.distributions.gaussian import Gaussian
 from neurodsr.modalities.distributions.negative_binomial import NegativeBinomial
 from neurodsr.modalities.distributions.ordered import Ordered
+from neurodsr.modalities.distributions.poisson import Poisson
 from neurodsr.modalities.distributions.von_mises import VonMises
 from neurodsr.modalities.distributions.zero_inflated_gamma import ZeroInflatedGamma
 from neurodsr.modalities.distributions.zero_inflated_poisson import ZeroInflatedPoisson
@@ -18,6 +20,11 @@ def ordered(location, first, gap, **options):
     thresholds = first.unsqueeze(-1) + gap.unsqueeze(-1) * torch.arange(3.0).to(gap)
     lacking = torch.full_like(first, torch.inf).unsqueeze(-1)
     return Ordered(location, torch.cat([thresholds, lacking], -1), **options)
+
+
+def poisson(rate, factor, **options):
+    """A rate that is a product, so that there is something to broadcast."""
+    return Poisson(rate * factor, **options)
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,17 @@ class Case:
 RATES = (1e-8, 1.0, 1e4)
 LOGITS = (-1e4, -20.0, 0.0, 20.0, 1e4)
 CASES = {
+    "poisson": Case(
+        poisson, (3.0, 0.5), (RATES, (0.5, 1.0)), (0.0, 1.0, 2.0, 1e4), (-1.0, 0.5), 0.5
+    ),
+    "gaussian": Case(
+        Gaussian,
+        (0.5, 2.0),
+        ((-1e4, 0.0, 3.0), (1e-6, 1.0, 1e4)),
+        (-1e4, 0.0, 3.0),
+        (0.5, -2.0),
+        torch.nan,
+    ),
     "negative_binomial": Case(
         NegativeBinomial,
         (3.0, 0.5),

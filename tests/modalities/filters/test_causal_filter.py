@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurodsr.errors import ConfigError
-from neurodsr.modalities.filters.causal import causal_filter, convolve, kernel_bins
+from neurodsr.modalities.filters.causal import BLOCK, causal_filter, convolve, kernel_bins
 
 
 def draw(*shape, seed=0):
@@ -32,6 +32,15 @@ def test_it_is_the_sum_over_the_past_that_a_plain_loop_gives(batch, rows, taps):
     torch.testing.assert_close(
         causal_filter(signal, kernel), plain_loop(signal, kernel), rtol=1e-12, atol=1e-12
     )
+
+
+@pytest.mark.parametrize("taps", [BLOCK, BLOCK + 1, BLOCK + 2, 2 * BLOCK + 1, 2 * BLOCK + 2])
+@pytest.mark.parametrize("kept", [1, BLOCK - 1, BLOCK, BLOCK + 1])
+def test_blocks_meet_without_a_seam(taps, kept):
+    signal, kernel = draw(2, kept + taps - 1, 3), draw(3, taps, seed=1)
+    found = convolve(signal, kernel)
+    windows = signal.unfold(1, taps, 1)  # window, time, channel, tap
+    torch.testing.assert_close(found, (windows * kernel.flip(-1)).sum(-1), rtol=1e-12, atol=1e-12)
 
 
 def test_gradients_of_signal_and_kernel_are_right():
