@@ -13,6 +13,7 @@ from torch import Tensor
 
 from neurodsr.kernels.arguments import check_arguments, check_kinds
 from neurodsr.kernels.dispatch import Backend, pick_path
+from neurodsr.kernels.native_map import check_map
 from neurodsr.kernels.path import scan_along
 from neurodsr.kernels.pwl import PiecewiseLinearMap, step
 
@@ -76,7 +77,8 @@ def scan(
     )
     if backend == "reference" or (backend == "auto" and alpha is not None and alpha.requires_grad):
         return scan_reference(pwl, z0, n_steps, target, alpha, drive)
-    check_kinds(z0, pwl=pwl.A, target=target, alpha=alpha, drive=drive, where="scan")
+    check_map(pwl, z0, where="scan")
+    check_kinds(z0, target=target, alpha=alpha, drive=drive, where="scan")
     pick = partial(pick_path, backend=backend)
     return scan_along(pick, pwl, z0, n_steps, target, alpha, drive)
 

@@ -146,6 +146,25 @@ def test_mixed_precisions_are_refused_with_the_conversion(name):
         scan(pwl, target[:, :, 0], **given)
 
 
+@pytest.mark.usefixtures("unchecked_shapes")
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("A", (1, 2)), ("W1", (1, 3, 5)), ("W2", (1, 4, 2)), ("h2", (1, 3)), ("h1", (2, 3))],
+)
+def test_a_map_whose_tensors_do_not_belong_together_is_refused(name, shape):
+    # Compiled code trusts the shapes: what is let through here would read foreign memory.
+    pwl, target, _ = draw(8, batch=2, time=3, latent=3, hidden=4)
+    pwl = pwl._replace(**{name: torch.zeros(shape, dtype=torch.float64)})
+    with pytest.raises(ConfigError, match=r"give A and h1 as|start from states"):
+        scan(pwl, target[:, :, 0], target=target, alpha=0.5, backend="native")
+
+
+def test_a_stack_of_maps_needs_a_start_for_each():
+    pwl, target, _ = draw(9, members=3, batch=2, time=3, latent=3, hidden=4)
+    with pytest.raises(ConfigError, match=r"z0 \[\*member, start, latent\]"):
+        scan(pwl, target[:2, :, 0], n_steps=3, backend="native")
+
+
 @pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler here")
 def test_where_there_is_a_compiler_the_installation_built_every_library():
     for build in BUILDS:
