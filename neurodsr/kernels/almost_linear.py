@@ -134,7 +134,7 @@ def _named(problem: Problem, backend: Backend) -> Path:
     if not suits_native(problem):
         raise _absent("it takes float32 or float64 tensors on the CPU", "convert and move them")
     if (path := native_path()) is None:
-        raise _absent("no library was built", "install a C++ compiler and neurodsr")
+        raise _absent("no library was built", "install GCC 12 or clang, then neurodsr again")
     return path
 
 

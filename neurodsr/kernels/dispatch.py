@@ -68,7 +68,9 @@ def _named(problem: Problem, backend: Backend) -> Path:
         return ADJOINT
     if backend == "native":
         if (path := native_path()) is None:
-            raise _absent(backend, "no library was built", "install a C++ compiler and neurodsr")
+            raise _absent(
+                backend, "no library was built", "install GCC 12 or clang, then neurodsr again"
+            )
         if not suits_native(problem):
             raise _absent(backend, "it takes float32 or float64 tensors on the CPU", "move them")
         return path

@@ -38,7 +38,7 @@ def load_library() -> Library | None:
     if found is None:
         logging.getLogger(__name__).warning(
             "no compiled kernels, training and free runs take the slow path (%s); to build them "
-            "install a C++ compiler and install neurodsr again",
+            "install GCC (12 or later) or clang, then neurodsr again",
             "; ".join(problems) or f"none of this installation's lies in {FOLDER}",
         )
     return found

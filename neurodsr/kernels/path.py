@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from neurodsr.kernels.almost_linear_map import AlmostLinearMap
 from neurodsr.kernels.pwl import PiecewiseLinearMap
@@ -113,6 +114,7 @@ class _Scan(torch.autograd.Function):
         return states.squeeze(0) if ctx.single else states
 
     @staticmethod
+    @once_differentiable  # gradients of gradients would silently lack a part
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         kept, alpha, *parts = ctx.saved_tensors
         names = ctx.outline.names

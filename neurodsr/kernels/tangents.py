@@ -132,9 +132,16 @@ def compiled_growth(
     Raises
     ------
     ConfigError
-        Tensors of the map do not belong together.
+        Tensors do not belong together, or are not float64.
     """
     check_map(pwl, z0, where="Lyapunov exponents")
+    n_tangents, latent = first.shape
+    if z0.dtype != torch.float64 or latent != z0.shape[-1] or n_tangents > latent:
+        raise ConfigError(
+            f"starts are {z0.dtype} of {z0.shape[-1]} latents, tangents {tuple(first.shape)}",
+            where="Lyapunov exponents",
+            fix="give maps and starts in float64, and at most as many tangents as latents",
+        )
     shape = (*z0.shape[:2], intervals if each else 1, len(first))
     growth = torch.zeros(shape, dtype=torch.float64)
     if not growth.numel():
@@ -183,7 +190,8 @@ def _product(pwl: PiecewiseLinearMap, z0: Tensor, v: Tensor, n_steps: int, *, ba
             where="tangents",
             fix="take at least one step, and give v like z0 with an axis [vector] before latent",
         )
-    pwl, z0, v = pwl.to(torch.float64), z0.to(torch.float64), v.to(torch.float64)
+    pwl, z0 = pwl.to(torch.float64), z0.to(torch.float64)
+    v = v.to(z0)
     if has_compiled_tangents(pwl):
         return _compiled_product(pwl, z0, v, n_steps, back=back)
     if not back:

@@ -129,6 +129,32 @@ def test_a_map_with_nan_gives_nan_as_the_reference_does(broken):
     assert found.isnan().any()
 
 
+@pytest.mark.parametrize("latent", [3, 7])
+def test_a_map_without_hidden_units_is_linear(latent):
+    problem = draw(10, batch=3, time=5, latent=latent, hidden=1)
+    pwl = PiecewiseLinearMap(*(leaf(p) for p in problem[0][:5]))
+    empty = pwl._replace(W1=leaf(pwl.W1[..., :0]), W2=leaf(pwl.W2[:, :0]), h2=leaf(pwl.h2[:, :0]))
+    states = run_native(empty, problem[1][:, :, 0], 5, problem[1], ALPHA, None)
+    expected = scan_reference(empty, problem[1][:, :, 0], 5, problem[1], ALPHA, None)
+    torch.testing.assert_close(states, expected, rtol=1e-12, atol=1e-12)
+    wanted = [empty.A, empty.h1]
+    for a, b in zip(
+        torch.autograd.grad(states.sum(), wanted),
+        torch.autograd.grad(expected.sum(), wanted),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("backend", ["adjoint", "native"])
+def test_a_gradient_of_a_gradient_is_refused_rather_than_wrong(backend):
+    pwl, target, _ = draw(11, batch=2, time=3, latent=3, hidden=4)
+    states = scan(pwl, target[:, :, 0], n_steps=3, backend=backend)
+    (first,) = torch.autograd.grad(states.pow(2).sum(), [target], create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        (first.pow(2).sum() + states.sum()).backward()
+
+
 def test_no_samples_are_no_states_and_no_gradient():
     pwl, target, _ = draw(4, batch=0, time=6, latent=3, hidden=4)
     states = scan(pwl, target[:, :, 0], target=target, alpha=0.5, backend="native")
@@ -177,10 +203,10 @@ def test_without_a_library_the_slow_path_runs_and_the_log_says_so(monkeypatch, t
     monkeypatch.setattr(library, "FOLDER", tmp_path)
     monkeypatch.setattr(dispatch, "native_path", lambda: None)
     assert load_library.__wrapped__() is None
-    assert "install a C++ compiler and install neurodsr again" in caplog.text
+    assert "install GCC (12 or later) or clang, then neurodsr again" in caplog.text
     pwl, target, _ = draw(7, batch=2, time=3, latent=3, hidden=4)
     scan(pwl, target[:, :, 0], target=target, alpha=0.5)
-    with pytest.raises(ResourceError, match="install a C\\+\\+ compiler"):
+    with pytest.raises(ResourceError, match="install GCC 12 or clang"):
         scan(pwl, target[:, :, 0], target=target, alpha=0.5, backend="native")
 
 

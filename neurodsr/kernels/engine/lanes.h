@@ -1,7 +1,7 @@
 // Lanes: as many samples as the processor computes at once, one in each lane of a vector.
 //
-// Everything is built once for each width of vector, from this one source. Names live in a namespace
-// of that width, so that two builds in one process never share a function.
+// Everything is built once for each width of vector, from this one source. Only the C functions are
+// visible outside a build, so that two builds in one process never share a function.
 #pragma once
 
 #include <cstddef>

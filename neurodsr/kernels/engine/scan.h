@@ -10,7 +10,7 @@ constexpr int kChunk = 32;  // steps between visits to the caller's tensors: buf
 
 // Steps of which so many bytes each stay in the second-level cache.
 inline int chunk_length(size_t bytes_per_step) {
-    return int(std::clamp<size_t>((1 << 19) / bytes_per_step, 4, kChunk));
+    return int(std::clamp<size_t>((1 << 19) / std::max<size_t>(bytes_per_step, 1), 4, kChunk));
 }
 
 // One scan; tensors of the map are contiguous with a leading member axis.
@@ -194,7 +194,7 @@ void backward_group(const Problem<S>& p, const Map<S>& map, const Group& group, 
         found.end_stretch();
         if (to.target.given()) scatter(to.target, group, t, n, latent, to_target.data());
         if (to.drive.given()) scatter(to.drive, group, t, n, latent, g.data());
-        if (to.W1)
+        if (to.A)
             add_weight_gradients<S, Blocks, Fixed, false>(map.layer, n, trail, mixed + t * line,
                                                           found.of_layer);
     }
@@ -236,7 +236,7 @@ void scan_backward(const Problem<S>& p, const Gradients<S>& to) {
             if (group.width == kLanes<S>) backward_group<S, 1, Fixed>(p, map, group, kept, to, found);
             else backward_group<S, 2, Fixed>(p, map, group, kept, to, found);
         });
-        if (to.W1) found.write(map.layer, to, i);
+        if (to.A) found.write(map.layer, to, i);
     }
 }
 
