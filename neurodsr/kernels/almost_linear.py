@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Literal, get_args
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -21,6 +20,7 @@ from neurodsr.kernels.arguments import check_arguments, check_kinds
 from neurodsr.kernels.library import load_library
 from neurodsr.kernels.native import n_lanes
 from neurodsr.kernels.path import Path, Problem, scan_along
+from neurodsr.kernels.scan import unroll
 from neurodsr.kernels.split import find_segments, split
 
 Backend = Literal["auto", "reference", "adjoint", "native"]
@@ -90,18 +90,7 @@ def scan_reference(
     drive: Float[Tensor, "*member batch time latent"] | None,
 ) -> Float[Tensor, "*member batch time latent"]:
     """The plain loop: in float64 the oracle that every fast path is tested against."""
-    z, states = z0, []
-    targets = None if target is None else target.unbind(-2)
-    alphas = None if target is None else alpha.expand(target.shape).unbind(-2)
-    drives = None if drive is None else drive.unbind(-2)
-    for t in range(n_steps):
-        if targets is not None:
-            z = torch.lerp(z, targets[t], alphas[t])
-        z = step_almost_linear(pwl, z)
-        if drives is not None:
-            z = z + drives[t]
-        states.append(z)
-    return torch.stack(states, dim=-2)
+    return unroll(partial(step_almost_linear, pwl), z0, n_steps, target, alpha, drive)
 
 
 def _pick_path(problem: Problem, *, backend: Backend) -> Path:

@@ -5,6 +5,7 @@ $$\tilde z_t = (1 - \alpha_t)\, z_t + \alpha_t\, \hat z_t, \qquad z_{t+1} = F(\t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -92,6 +93,18 @@ def scan_reference(
     drive: Float[Tensor, "*member batch time latent"] | None,
 ) -> Float[Tensor, "*member batch time latent"]:
     """The plain loop: in float64 the oracle that every fast path is tested against."""
+    return unroll(partial(step, pwl), z0, n_steps, target, alpha, drive)
+
+
+def unroll(
+    advance: Callable[[Tensor], Tensor],
+    z0: Float[Tensor, "*member batch latent"],
+    n_steps: int,
+    target: Float[Tensor, "*member batch time latent"] | None,
+    alpha: Float[Tensor, "..."] | None,
+    drive: Float[Tensor, "*member batch time latent"] | None,
+) -> Float[Tensor, "*member batch time latent"]:
+    """Any map forced, driven or free, one step after the other: the forcing equation itself."""
     z, states = z0, []
     targets = None if target is None else target.unbind(-2)
     alphas = None if target is None else alpha.expand(target.shape).unbind(-2)
@@ -99,7 +112,7 @@ def scan_reference(
     for t in range(n_steps):
         if targets is not None:
             z = torch.lerp(z, targets[t], alphas[t])
-        z = step(pwl, z)
+        z = advance(z)
         if drives is not None:
             z = z + drives[t]
         states.append(z)
